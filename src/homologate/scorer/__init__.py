@@ -1,0 +1,16 @@
+"""Texts in, verdicts out: the ONNX bytes answer.
+
+This package is copied whole into every model directory as `homologate_scorer` and answers there, on machines that
+have never seen this repository. Therefore: relative imports only, and nothing but the standard library, numpy,
+tokenizers and onnxruntime. No torch, no transformers, no mlflow, no pandas, no other room of this project.
+
+    scorer = Scorer("model")                       # a directory with model.onnx, tokenizer.json and scorer.json
+    scorer.probabilities(texts)                    # bulk: float32 (n,), probability of the positive label
+    scorer.answer(text, explain=True)              # one verdict and the words that decided it
+"""
+
+from ._answer import Answer, Word
+from ._faults import InputFault, ModelFault, ScorerFault
+from ._scorer import Scorer
+
+__all__ = ["Answer", "InputFault", "ModelFault", "Scorer", "ScorerFault", "Word"]

@@ -1,0 +1,135 @@
+"""The one class that answers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._answer import Answer
+from ._faults import ModelFault
+from ._files import MODEL_FILES, OUTPUTS, read_facts, session
+from ._tokens import Tokeniser, Tokens, checked, padded
+from ._words import merge
+
+__all__ = ["Scorer"]
+
+BULK = 16
+"""Texts in one fp32 batch of similar length. More does not pay on a CPU."""
+
+
+class Scorer:
+    """A model directory that answers.
+
+    A verdict never depends on who else is in the batch. Dynamic int8 takes one activation range per tensor, so over
+    a whole batch; it is therefore scored strictly one text at a time. fp32 is scored in batches of similar length,
+    where neighbours change a probability by less than 1e-6.
+
+    One object may be called from several threads at once; with `threads=1` each call stays on its own thread.
+
+    Args:
+        directory: holds `model.onnx`, `model.int8.onnx`, `tokenizer.json` and `scorer.json`.
+        precision: `fp32` or `int8`; default is what `scorer.json` says.
+        threads: cores one call may use.
+
+    Raises:
+        ModelFault: the directory is missing or broken; names the file and the field.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str], precision: str | None = None, threads: int = 1) -> None:
+        self.directory = Path(directory)
+        facts = read_facts(self.directory)
+        self.labels: tuple[str, str] = facts.labels
+        """`(negative, positive)`."""
+        self.threshold: float = facts.threshold
+        self.max_tokens: int = facts.max_tokens
+        self.bias: float = facts.bias
+        self.precision: str = precision or facts.precision
+        self._tokeniser = Tokeniser(self.directory / "tokenizer.json", facts.max_tokens)
+        self._session = session(self.directory, self.precision, threads)
+
+    def probabilities(self, texts: Iterable[str]) -> NDArray[np.float32]:
+        """The probability of the positive label of every text, in the order given.
+
+        Args:
+            texts: n texts; a text longer than `max_tokens` is judged by its beginning.
+
+        Returns:
+            float32 (n,).
+
+        Raises:
+            InputFault: a text that cannot be judged; names its index.
+        """
+        read = self._read(texts)
+        found = np.empty(len(read), dtype=np.float32)
+        for rows in self._batches(read):
+            found[rows], _ = self._run([read[row] for row in rows])
+        return found
+
+    def answer(self, text: str, explain: bool = False) -> Answer:
+        """Judge one text.
+
+        Args:
+            text: the description of a component.
+            explain: whether to add the words and their shares of the logit.
+
+        Raises:
+            InputFault: the text cannot be judged.
+        """
+        return self.answers([text], explain)[0]
+
+    def answers(self, texts: Iterable[str], explain: bool = False) -> list[Answer]:
+        """Judge many texts, each exactly as `answer` would, in the order given.
+
+        Raises:
+            InputFault: a text that cannot be judged; names its index.
+        """
+        texts = checked(texts)
+        read = self._tokeniser.read(texts) if texts else []
+        found: list[Answer | None] = [None] * len(read)
+        for rows in self._batches(read):
+            probabilities, shares = self._run([read[row] for row in rows])
+            for row, probability, share in zip(rows, probabilities, shares, strict=True):
+                found[row] = self._answer(texts[row], read[row], float(probability), share, explain)
+        return [answer for answer in found if answer is not None]
+
+    def label_of(self, probability: float) -> str:
+        """The label this probability of the positive label leads to."""
+        return self.labels[int(probability >= self.threshold)]
+
+    def _read(self, texts: Iterable[str]) -> list[Tokens]:
+        usable = checked(texts)
+        return self._tokeniser.read(usable) if usable else []
+
+    def _batches(self, read: Sequence[Tokens]) -> Iterator[list[int]]:
+        size = 1 if self.precision == "int8" else BULK
+        by_length = sorted(range(len(read)), key=lambda row: len(read[row].ids))
+        for first in range(0, len(by_length), size):
+            yield by_length[first : first + size]
+
+    def _run(self, batch: Sequence[Tokens]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        ids, mask = padded(batch, self._tokeniser.padding)
+        probabilities, shares = self._session.run(OUTPUTS, {"input_ids": ids, "attention_mask": mask})
+        if not np.isfinite(probabilities).all():
+            file = self.directory / MODEL_FILES[self.precision]
+            raise ModelFault("the model answered with NaN or infinity", place=str(file))
+        return probabilities, shares
+
+    def _answer(
+        self, text: str, tokens: Tokens, probability: float, shares: NDArray[np.float32], explain: bool
+    ) -> Answer:
+        own = shares[: len(tokens.ids)].astype(np.float64)
+        words, remainder = merge(text, tokens.offsets, own.tolist()) if explain else ((), None)
+        return Answer(
+            label=self.label_of(probability),
+            probability=probability,
+            threshold=self.threshold,
+            truncated=tokens.truncated,
+            logit=self.bias + float(own.sum()),
+            bias=self.bias,
+            remainder=remainder,
+            words=words,
+        )
