@@ -10,6 +10,7 @@ Nothing of this project but `errors` may be imported here.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -25,6 +26,7 @@ __all__ = [
     "DataSettings",
     "ExplanationSettings",
     "LabelSettings",
+    "PromotionSettings",
     "ScoringSettings",
     "Settings",
     "SplitSettings",
@@ -85,6 +87,7 @@ class SyntheticSettings(_Strict):
     """What the shipped generator makes when the source is `synthetic`."""
 
     rows: int = Field(2400, ge=50, le=1_000_000)
+    seed: int = Field(20, ge=0, description="the same seed gives the same rows on every machine")
     drift: Literal["none", "new_family", "new_vocabulary", "tightened_limit"] = "none"
     drift_share: Share = Field(0.2, description="share of the newest rows the drift applies to")
 
@@ -158,6 +161,28 @@ class ExplanationSettings(_Strict):
     )
 
 
+class PromotionSettings(_Strict):
+    """Which registered models the gate guards, and who may do what there."""
+
+    models: tuple[str, ...] = Field(
+        (),
+        description="names or patterns (`*`, `brakes-*`) of the models under the gate; empty means `model` alone",
+        strict=False,
+    )
+    login: Literal["basic-auth", "none"] = Field(
+        "basic-auth",
+        description="MLflow's own accounts, or none: then nobody can be told apart, so nothing is approved",
+    )
+    policies: str | None = Field(None, description="folder of policy files, one a stage; None means the shipped ones")
+    approvers: tuple[str, ...] = Field(
+        (), description="accounts that may approve; empty means everyone who may edit the model", strict=False
+    )
+    admins: tuple[str, ...] = Field((), description="accounts that may break the glass", strict=False)
+    address: str | None = Field(
+        None, description="the server's address as people type it, for links; None means as asked"
+    )
+
+
 class Settings(_Strict):
     """Everything a project decides, in one file."""
 
@@ -170,6 +195,7 @@ class Settings(_Strict):
     costs: CostSettings = CostSettings()
     scoring: ScoringSettings = ScoringSettings()
     explanation: ExplanationSettings = ExplanationSettings()
+    promotion: PromotionSettings = PromotionSettings()
 
     def training_of(self, preset: str | None = None, **overrides: Any) -> TrainingSettings:
         """The training settings of `preset` with this file's, then the caller's, overrides on top.
@@ -185,30 +211,35 @@ class Settings(_Strict):
         return _validated(TrainingSettings, wanted, place=f"training settings (preset {name})")
 
 
-def load_settings(path: str | os.PathLike[str] | None = None) -> Settings:
+def load_settings(path: str | os.PathLike[str] | None = None, **overrides: Mapping[str, Any]) -> Settings:
     """Read the settings file, or the defaults where there is none.
 
     Args:
         path: the file; default is what `HOMOLOGATE_SETTINGS` names, else `homologate.yaml` if it exists.
+        overrides: fields of a section to set on top of the file (`data={"source": "rows.csv"}`).
 
     Raises:
         UsageError: the file named does not exist, is not YAML, or holds an unknown field or an illegal value.
     """
     named = path or os.environ.get(SETTINGS_VARIABLE)
     file = Path(named or SETTINGS_FILE)
-    if not file.exists():
-        if named:
-            raise UsageError(
-                f"no settings file {str(file)!r}",
-                place=f"--settings or ${SETTINGS_VARIABLE}",
-                next_command="homologate settings  # prints the defaults as a file to start from",
-            )
-        return Settings()
-    try:
-        raw = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise UsageError(f"cannot read the settings: {error}", place=str(file)) from error
-    settings = _validated(Settings, raw, place=str(file))
+    raw: Any = {}
+    if file.exists():
+        try:
+            raw = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+            raise UsageError(f"cannot read the settings: {error}", place=str(file)) from error
+    elif named:
+        raise UsageError(
+            f"no settings file {str(file)!r}",
+            place=f"--settings or ${SETTINGS_VARIABLE}",
+            next_command="homologate settings  # prints the defaults as a file to start from",
+        )
+    place = str(file) if file.exists() else "the command line"
+    settings = _validated(Settings, raw, place=place)
+    if any(overrides.values()):
+        merged = {section: {**(raw.get(section) or {}), **given} for section, given in overrides.items()}
+        settings = _validated(Settings, {**raw, **merged}, place="the command line")
     settings.training_of()  # a typo under `training:` fails now, not at hour three
     return settings
 
