@@ -1,0 +1,115 @@
+"""Compose the server: MLflow's app, the guards below it, our API and pages beside it, MLflow's login around it all.
+
+The order matters and is the whole of this file: look at the routes before anything is added to them, guard the stores
+before any is opened, make the registry agree with the ledger before the first request, then let MLflow wrap its login
+around everything, ours included.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from typing import Any
+
+from homologate.errors import ServiceError
+from homologate.settings import Settings, load_settings
+from registry_promotion.server._artifacts import guard_artifact_repositories
+from registry_promotion.server._keeper import Keeper
+from registry_promotion.server._registry import guard_registry
+from registry_promotion.server._routes import close_routes
+from registry_promotion.server._tracking import guard_tracking
+from registry_promotion.server._turnstile import Turnstile
+
+__all__ = ["compose"]
+
+_log = logging.getLogger("homologate.gate")
+
+
+def compose(app: Any = None, *, gate: Callable[[Settings, str], Any] | None = None) -> Any:
+    """The gated server (see `registry_promotion.server.create_app`).
+
+    Args:
+        app: the Flask app to guard; default is MLflow's own.
+        gate: makes the gate from the settings and the database address; default is the real one.
+    """
+    from mlflow.server import app as mlflow_app
+
+    app = app or mlflow_app
+    settings = load_settings()
+    database = _database()
+    close_routes(app)
+    keeper = Keeper((gate or _real_gate)(settings, database), _governed(settings), Turnstile(database))
+    guard_registry(keeper)
+    guard_tracking(keeper)
+    guard_artifact_repositories(keeper.check_write)
+    _mount(app, keeper, settings)
+    keeper.reconcile(_registry_store())
+    _log.warning("the gate guards %s; login: %s", ", ".join(keeper.models), settings.promotion.login)
+    return _with_login(app, settings)
+
+
+def _with_login(app: Any, settings: Settings) -> Any:
+    """MLflow's own basic-auth around the guarded app, or the bare app where the settings say so."""
+    if settings.promotion.login == "basic-auth":
+        from mlflow.server.auth import create_app
+
+        return create_app(app)
+    from mlflow.environment_variables import _MLFLOW_SGI_NAME
+
+    if _MLFLOW_SGI_NAME.get() == "uvicorn":
+        from mlflow.server.fastapi_app import create_fastapi_app
+
+        return create_fastapi_app(app)
+    return app
+
+
+def _database() -> str:
+    """The database that holds the registry, and so the ledger.
+
+    Raises:
+        ServiceError: no database, or one whose tables are not all in one place.
+    """
+    from mlflow.environment_variables import MLFLOW_ENABLE_WORKSPACES
+    from mlflow.server.constants import BACKEND_STORE_URI_ENV_VAR, REGISTRY_STORE_URI_ENV_VAR
+
+    if MLFLOW_ENABLE_WORKSPACES.get():
+        raise ServiceError(
+            "the gate names a model by its name alone, and workspaces let two models share one",
+            place="MLFLOW_ENABLE_WORKSPACES",
+            legal="one server a workspace, without --enable-workspaces",
+        )
+    database = os.environ.get(REGISTRY_STORE_URI_ENV_VAR) or os.environ.get(BACKEND_STORE_URI_ENV_VAR)
+    if not database or "://" not in database or database.startswith("file:"):
+        raise ServiceError(
+            f"the gate keeps its ledger in the registry's database, and {database!r} is none",
+            place="--backend-store-uri",
+            legal="sqlite:///FILE, postgresql://…",
+            next_command="mlflow server --app-name homologate --backend-store-uri sqlite:///mlflow.db",
+        )
+    return database
+
+
+def _governed(settings: Settings) -> tuple[str, ...]:
+    return settings.promotion.models or (settings.model,)
+
+
+def _registry_store() -> Any:
+    from mlflow.server.handlers import _get_model_registry_store, _get_tracking_store
+
+    _get_tracking_store()
+    return _get_model_registry_store()
+
+
+def _real_gate(settings: Settings, database: str) -> Any:
+    from registry_promotion.server._gate import open_gate
+
+    return open_gate(settings, database)
+
+
+def _mount(app: Any, keeper: Keeper, settings: Settings) -> None:
+    from registry_promotion.server.api import api
+    from registry_promotion.server.pages import pages
+
+    app.register_blueprint(api(keeper, settings))
+    app.register_blueprint(pages(keeper, settings))
