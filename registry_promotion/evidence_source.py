@@ -1,0 +1,280 @@
+"""What is known about a version, fetched and checked at the moment it is asked: bytes, reports, signatures, people.
+
+Nothing here is believed because somebody wrote it down. The digest is recomputed from the stored bytes; a report counts
+only where a trusted key signed it for these bytes; authors are the accounts that the server authenticated when the runs
+were created. Tags only say where to look.
+
+    source = MlflowEvidence(registry, tracking, home)
+    source.fetch("component-classifier", "7") -> Evidence
+    source.digest("component-classifier", "7") -> "sha256:…"
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from homologate.attest import (
+    VerificationReport,
+    digest_of,
+    load_trusted_keys,
+    read_evidence,
+    strict_json,
+    verify_bundle,
+)
+from homologate.errors import DataError, HomologateError, ModelError, StorageError, TrackingError
+
+__all__ = ["Evidence", "Fetch", "MlflowEvidence", "download"]
+
+Fetch = Callable[[str, Path], Path]
+"""`fetch(location, scratch) -> folder`: the folder at an artifact location, in place or copied below `scratch`."""
+
+DIGEST_TAG = "homologate.digest"
+EVIDENCE_TAG = "homologate.evidence_run"
+INPUT_TAG = "homologate.input."
+AUTHOR_TAG = "gate.author"
+REGISTERED_TAG = "gate.registered_by"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything a policy may ask about one version.
+
+    Attributes:
+        model: registered name.
+        version: its number, as text.
+        digest: of the stored model directory, recomputed; None where it cannot be read.
+        report: every check of the bundle (`homologate.attest.verify_bundle`).
+        reports: the believed reports by kind (`evaluation`, `explanation`, `parity`), as measured.
+        authors: accounts that made the runs or registered the version.
+        stage: where the registry has it.
+        registered_at: milliseconds since 1970, UTC.
+        tags: the version's tags; they prove nothing.
+        sizes: bytes of each file of the model directory, by relative POSIX path.
+        runs: the runs it rests on, by what they are to it (`export_run`, `data_run`, …).
+    """
+
+    model: str
+    version: str
+    digest: str | None
+    report: VerificationReport
+    reports: Mapping[str, Mapping[str, Any]]
+    authors: frozenset[str]
+    stage: str
+    registered_at: int
+    tags: Mapping[str, str] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    runs: Mapping[str, str] = field(default_factory=dict)
+
+
+class MlflowEvidence:
+    """Evidence of the versions of one MLflow registry.
+
+    Args:
+        registry: MLflow's registry store, or an `MlflowClient`.
+        tracking: MLflow's tracking store, or an `MlflowClient`.
+        home: the project's home, whose trusted keys are believed.
+        fetch: how artifacts are reached; default downloads through MLflow.
+    """
+
+    def __init__(self, registry: Any, tracking: Any, home: str | Path, fetch: Fetch | None = None) -> None:
+        self._registry, self._tracking, self._home = registry, tracking, Path(home)
+        self._fetch = fetch or download
+
+    def fetch(self, model: str, version: str) -> Evidence:
+        """Everything about a version, checked now. What is missing or broken is in `report`, not raised.
+
+        Raises:
+            ModelError: there is no such version.
+            TrackingError: the registry does not answer.
+        """
+        known = self._version(model, version)
+        with self._folder(known.source_location, "the model directory") as (directory, _):
+            with self._bundle(known) as bundle:
+                report = verify_bundle(
+                    directory or Path("missing"),
+                    bundle,
+                    load_trusted_keys(self._home),
+                    expected_digest=known.tags.get(DIGEST_TAG),
+                )
+            sizes = _sizes(directory) if directory else {}
+        runs = self._runs(known)
+        return Evidence(
+            model=model,
+            version=known.number,
+            digest=report.digest,
+            report=report,
+            reports=_believed_reports(report, bundle),
+            authors=self._authors(known, runs),
+            stage=known.stage,
+            registered_at=known.registered_at,
+            tags=known.tags,
+            sizes=sizes,
+            runs=runs,
+        )
+
+    def digest(self, model: str, version: str) -> str:
+        """The digest of the stored model directory, recomputed now.
+
+        Raises:
+            ModelError: no such version, or its directory cannot be read.
+        """
+        with self._folder(self._version(model, version).source_location, "the model directory") as (directory, why):
+            if directory is None:
+                raise ModelError(f"the bytes of {model} version {version} cannot be read: {why}")
+            return digest_of(directory)
+
+    def file(self, model: str, version: str, path: str) -> bytes:
+        """One file of a version's bundle of evidence.
+
+        Raises:
+            DataError: the bundle has no such file.
+        """
+        with self._bundle(self._version(model, version)) as bundle:
+            if path not in bundle:
+                raise DataError(f"no file {path!r} in the evidence", legal=sorted(bundle))
+            return bundle[path]
+
+    def locations(self, model: str, version: str) -> list[str]:
+        """The artifact locations a decision about this version rests on: its bytes and its bundle of evidence.
+
+        Raises:
+            ModelError: there is no such version.
+        """
+        known = self._version(model, version)
+        found = [known.source_location, known.source]
+        if evidence_run := known.tags.get(EVIDENCE_TAG):
+            run = self._run(evidence_run)
+            found += [f"{run.info.artifact_uri}/evidence"] if run else []
+        return found
+
+    # ── the registry ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _version(self, model: str, version: str) -> _Version:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            known = self._registry.get_model_version(model, version)
+            location = self._registry.get_model_version_download_uri(known.name, known.version)
+        except MlflowException as error:
+            if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+                raise ModelError(f"no version {version!r} of {model!r}", place="the registry") from error
+            raise TrackingError(f"the registry does not answer: {error.message}") from error
+        return _Version(
+            name=known.name,
+            number=str(known.version),
+            source=str(known.source),
+            source_location=str(location),
+            run_id=known.run_id or "",
+            stage=known.current_stage or "None",
+            registered_at=int(known.creation_timestamp or 0),
+            tags=dict(known.tags),
+        )
+
+    def _run(self, run_id: str) -> Any:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self._tracking.get_run(run_id)
+        except MlflowException:
+            return None
+
+    def _runs(self, known: _Version) -> dict[str, str]:
+        """The runs a version rests on, followed from run to run by what each says it read."""
+        found: dict[str, str] = {"run": known.run_id} if known.run_id else {}
+        if evidence_run := known.tags.get(EVIDENCE_TAG):
+            found["evidence_run"] = evidence_run
+        pending = list(found.values())
+        seen = set(pending)
+        while pending:
+            run = self._run(pending.pop())
+            for key, run_id in sorted(run.data.tags.items()) if run else ():
+                if key.startswith(INPUT_TAG):
+                    found.setdefault(key.removeprefix(INPUT_TAG), run_id)
+                    if run_id not in seen:
+                        seen.add(run_id)
+                        pending.append(run_id)
+        return found
+
+    def _authors(self, known: _Version, runs: Mapping[str, str]) -> frozenset[str]:
+        """The accounts behind a version. Where the server recorded none, the name the client claimed counts."""
+        people = {known.tags[REGISTERED_TAG]} if REGISTERED_TAG in known.tags else set()
+        for run_id in set(runs.values()):
+            if run := self._run(run_id):
+                tags = run.data.tags
+                if name := tags.get(AUTHOR_TAG) or tags.get("mlflow.user") or run.info.user_id:
+                    people.add(str(name))
+        return frozenset(people)
+
+    # ── the bytes ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @contextmanager
+    def _folder(self, location: str, what: str) -> Iterator[tuple[Path | None, str]]:
+        """The folder at a location while the block runs, or None and why not."""
+        with ExitStack() as stack:
+            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="homologate-")))
+            try:
+                found: tuple[Path | None, str] = (self._fetch(location, scratch), "")
+            except HomologateError as error:
+                found = (None, f"{what}: {error.problem}")
+            yield found
+
+    @contextmanager
+    def _bundle(self, known: _Version) -> Iterator[dict[str, bytes]]:
+        """The files of the bundle; none where the version names no run of evidence or that holds none."""
+        run = self._run(known.tags.get(EVIDENCE_TAG, ""))
+        if run is None:
+            yield {}
+            return
+        with self._folder(f"{run.info.artifact_uri}/evidence", "the evidence") as (folder, _):
+            yield read_evidence(folder) if folder else {}
+
+
+@dataclass(frozen=True)
+class _Version:
+    name: str
+    number: str
+    source: str
+    source_location: str
+    run_id: str
+    stage: str
+    registered_at: int
+    tags: Mapping[str, str]
+
+
+def download(location: str, scratch: Path) -> Path:
+    """The folder at an artifact location, copied below `scratch` through MLflow.
+
+    Raises:
+        StorageError: it cannot be had.
+    """
+    import mlflow.artifacts
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return Path(mlflow.artifacts.download_artifacts(artifact_uri=location, dst_path=str(scratch)))
+    except (MlflowException, OSError) as error:
+        raise StorageError(f"cannot fetch the artifacts: {error}", place=location) from error
+
+
+def _believed_reports(report: VerificationReport, bundle: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:
+    """The JSON of each report that a believed statement speaks for and whose bytes are as signed."""
+    met = {check.id for check in report.checks if check.status == "met"}
+    found = {}
+    for kind in report.statements:
+        path = f"{kind}/{kind}.json"
+        if f"reports:{kind}" in met and path in bundle:
+            found[kind] = dict(strict_json(bundle[path], path))
+    return found
+
+
+def _sizes(directory: Path) -> dict[str, int]:
+    return {
+        path.relative_to(directory).as_posix(): path.stat().st_size
+        for path in sorted(directory.rglob("*"))
+        if path.is_file() and not path.is_symlink()
+    }
