@@ -173,9 +173,8 @@ class PromotionSettings(_Strict):
         "basic-auth",
         description="MLflow's own accounts, or none: then nobody can be told apart, so nothing is approved",
     )
-    policies: str | None = Field(None, description="folder of policy files, one a stage; None means the shipped ones")
-    approvers: tuple[str, ...] = Field(
-        (), description="accounts that may approve; empty means everyone who may edit the model", strict=False
+    policies: str = Field(
+        "shipped", description="`shipped`, `demo` (marked as a demonstration everywhere), or a folder, one file a stage"
     )
     admins: tuple[str, ...] = Field((), description="accounts that may break the glass", strict=False)
     address: str | None = Field(

@@ -14,6 +14,7 @@ from homologate.tracking._faults import translated
 if TYPE_CHECKING:
     import pandas as pd
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 __all__ = ["StepRun"]
 
@@ -29,16 +30,15 @@ class StepRun:
     Attributes:
         id: the run id.
         experiment_id: where the run lives.
-        facts: what the step wants its caller to know; not logged.
     """
 
-    def __init__(self, client: MlflowClient, run_id: str, experiment_id: str, uri: str) -> None:
-        self.id = run_id
-        self.experiment_id = experiment_id
-        self.facts: dict[str, Any] = {}
+    def __init__(self, client: MlflowClient, raw: Run, uri: str) -> None:
+        self.id: str = raw.info.run_id
+        self.experiment_id: str = raw.info.experiment_id
         self._client = client
         self._uri = uri
-        self._params = 0
+        # `mlflow run -P seed=3` has logged what it was given; a parameter is written once.
+        self._params: set[str] = set(raw.data.params)
 
     def params(self, values: Mapping[str, Any]) -> None:
         """Log parameters; nested mappings become dotted names.
@@ -48,10 +48,10 @@ class StepRun:
         """
         from mlflow.entities import Param
 
-        flat = _flat(values)
-        self._params += len(flat)
-        if self._params > MOST_PARAMS:
-            raise StorageError(f"a run takes {MOST_PARAMS} parameters, this one has {self._params}", place=self.id)
+        flat = {name: value for name, value in _flat(values).items() if name not in self._params}
+        self._params |= flat.keys()
+        if len(self._params) > MOST_PARAMS:
+            raise StorageError(f"a run takes {MOST_PARAMS} parameters, this one has {len(self._params)}", place=self.id)
         with translated("log parameters", uri=self._uri):
             self._client.log_batch(self.id, params=[Param(k, str(v)[:PARAM_CHARACTERS]) for k, v in flat.items()])
 

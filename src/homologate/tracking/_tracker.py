@@ -50,6 +50,8 @@ class Tracker:
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+        # MLflow prints addresses of runs on stdout, where `--json` answers.
+        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
         import logging
 
         import mlflow
@@ -90,7 +92,7 @@ class Tracker:
         """
         with translated("open a run", uri=self.place.uri):
             raw = self._open(name)
-        run = StepRun(self.client, raw.info.run_id, raw.info.experiment_id, self.place.uri)
+        run = StepRun(self.client, raw, self.place.uri)
         undertaker = _hire_undertaker(self.place.uri, run.id)
         outer, self.parent = self.parent, self.parent or run.id
         try:

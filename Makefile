@@ -1,0 +1,64 @@
+# One vocabulary of tasks; CI calls only `make test`. Each target does its own set-up on a fresh machine.
+
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+LOCKS  := requirements/torch.txt requirements/bootstrap.txt requirements/lock-dev.txt pyproject.toml
+PRESET ?=
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export HF_HUB_OFFLINE := 1
+export DO_NOT_TRACK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run stop test lint format types unit bench lock docs clean
+
+help: ## list the tasks
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+setup: $(STAMP) ## build .venv from the hash-checked lock
+
+# torch first and alone (two builds, two hashes), then everything else by hash, then this project without dependencies.
+$(STAMP): $(LOCKS)
+	@echo "building $(VENV) (about two minutes the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -c 'import torch' 2>/dev/null || $(BIN)/python -m pip install --quiet --requirement requirements/torch.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements/bootstrap.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes --requirement requirements/lock-dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: setup ## from rows to a served answer; a second run reuses what has not changed
+	@homologate up --server-only >/dev/null
+	@MLFLOW_TRACKING_URI=$$(homologate where --only tracking_uri) \
+	    mlflow run . --entry-point main --env-manager local --experiment-name components $(if $(PRESET),-P preset=$(PRESET))
+	@homologate up
+
+stop: setup ## stop the servers `make run` started
+	@homologate down
+
+test: setup lint unit ## everything CI runs
+
+lint: setup ## style, types, spelling, secrets
+	@ruff check .
+	@ruff format --check .
+	@mypy
+	@codespell
+	@git ls-files -z | xargs -0 detect-secrets-hook --baseline .secrets.baseline
+
+format: setup ## rewrite the style faults that can be
+	@ruff check --fix .
+	@ruff format .
+
+unit: setup ## the tests alone
+	@python -m pytest
+
+bench: setup ## every benchmark; the table stands in docs/performance.md
+	@python benchmarks/run.py
+
+lock: setup ## resolve requirements/*.in again
+	@requirements/compile
+
+clean: ## remove what was built and what was run
+	@rm -rf $(VENV) .homologate .pytest_cache .mypy_cache .ruff_cache

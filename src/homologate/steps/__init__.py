@@ -1,0 +1,11 @@
+"""The steps of the lifecycle, one file each; each opens one MLflow run and reads its inputs by run id.
+
+    prepare  rows → checked, split rows
+    train    split rows → classifier
+    export   classifier → model directory (ONNX, fp32 and int8), proved equal to torch
+    evaluate model directory → evaluation report
+    explain  model directory → explanation report
+    register model directory + evidence → registered version
+
+A step never starts another step and never calls `mlflow.run`; `homologate.pipeline` puts them in order.
+"""

@@ -1,0 +1,1 @@
+"""One file a verb: arguments, run, show (see `homologate.commands`). Heavy imports happen inside `run`."""
