@@ -12,5 +12,6 @@ tokenizers and onnxruntime. No torch, no transformers, no mlflow, no pandas, no 
 from ._answer import Answer, Word
 from ._faults import InputFault, ModelFault, ScorerFault
 from ._scorer import Scorer
+from ._tokens import Tokeniser, padded
 
-__all__ = ["Answer", "InputFault", "ModelFault", "Scorer", "ScorerFault", "Word"]
+__all__ = ["Answer", "InputFault", "ModelFault", "Scorer", "ScorerFault", "Tokeniser", "Word", "padded"]

@@ -28,4 +28,13 @@ class ModelFault(ScorerFault):
 
 
 class InputFault(ScorerFault):
-    """A question that cannot be answered: None, NaN, a number, an empty text, an unknown parameter."""
+    """A question that cannot be answered: None, NaN, a number, an empty text, an unknown parameter.
+
+    `index` is that of the text in the list that was asked about, where the fault is one text's.
+    """
+
+    def __init__(
+        self, problem: str, *, index: int | None = None, place: str | None = None, legal: str | None = None
+    ) -> None:
+        self.index = index
+        super().__init__(problem, place=f"text {index}" if index is not None else place, legal=legal)

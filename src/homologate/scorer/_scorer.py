@@ -20,13 +20,16 @@ __all__ = ["Scorer"]
 BULK = 16
 """Texts in one fp32 batch of similar length. More does not pay on a CPU."""
 
+TIE = 1e-5
+"""Ten times what neighbours can change in fp32. A probability this close to the threshold is computed alone."""
+
 
 class Scorer:
     """A model directory that answers.
 
     A verdict never depends on who else is in the batch. Dynamic int8 takes one activation range per tensor, so over
     a whole batch; it is therefore scored strictly one text at a time. fp32 is scored in batches of similar length,
-    where neighbours change a probability by less than 1e-6.
+    where neighbours change a probability by less than 1e-6, and a text that close to the threshold is run alone.
 
     One object may be called from several threads at once; with `threads=1` each call stays on its own thread.
 
@@ -65,8 +68,8 @@ class Scorer:
         """
         read = self._read(texts)
         found = np.empty(len(read), dtype=np.float32)
-        for rows in self._batches(read):
-            found[rows], _ = self._run([read[row] for row in rows])
+        for row, probability, _ in self._judged(read):
+            found[row] = probability
         return found
 
     def answer(self, text: str, explain: bool = False) -> Answer:
@@ -90,10 +93,8 @@ class Scorer:
         texts = checked(texts)
         read = self._tokeniser.read(texts) if texts else []
         found: list[Answer | None] = [None] * len(read)
-        for rows in self._batches(read):
-            probabilities, shares = self._run([read[row] for row in rows])
-            for row, probability, share in zip(rows, probabilities, shares, strict=True):
-                found[row] = self._answer(texts[row], read[row], float(probability), share, explain)
+        for row, probability, share in self._judged(read):
+            found[row] = self._answer(texts[row], read[row], probability, share, explain)
         return [answer for answer in found if answer is not None]
 
     def label_of(self, probability: float) -> str:
@@ -103,6 +104,15 @@ class Scorer:
     def _read(self, texts: Iterable[str]) -> list[Tokens]:
         usable = checked(texts)
         return self._tokeniser.read(usable) if usable else []
+
+    def _judged(self, read: Sequence[Tokens]) -> Iterator[tuple[int, float, NDArray[np.float32]]]:
+        """Row, probability and shares of every text; one that neighbours could tip over the threshold is run alone."""
+        for rows in self._batches(read):
+            probabilities, shares = self._run([read[row] for row in rows])
+            for row, probability, share in zip(rows, probabilities, shares, strict=True):
+                if len(rows) > 1 and abs(probability - self.threshold) < TIE:
+                    (probability,), (share,) = self._run([read[row]])
+                yield row, float(probability), share
 
     def _batches(self, read: Sequence[Tokens]) -> Iterator[list[int]]:
         size = 1 if self.precision == "int8" else BULK

@@ -66,7 +66,7 @@ class Tokeniser:
             if all(encoding.special_tokens_mask):
                 raise InputFault(
                     f"{texts[index][:40]!r} has nothing the tokeniser reads",
-                    place=f"text {index}",
+                    index=index,
                     legal="a description in words",
                 )
         return [Tokens(encoding.ids, encoding.offsets, bool(encoding.overflowing)) for encoding in encodings]
@@ -96,7 +96,7 @@ def checked(texts: Iterable[object]) -> list[str]:
         else:
             usable.append(text)
             continue
-        raise InputFault(problem, place=f"text {index}", legal="a description in words")
+        raise InputFault(problem, index=index, legal="a description in words")
     return usable
 
 
