@@ -56,7 +56,7 @@ class Classifier:
         found = np.empty(len(read), dtype=np.float32)
         with torch.inference_mode():
             for rows in sorted_batches([len(tokens.ids) for tokens in read], batch_size):
-                ids, mask = padded([read[row] for row in rows], self.tokeniser.padding)
+                ids, mask = padded([read[row].ids for row in rows], self.tokeniser.padding)
                 logits, _ = self.network(torch.from_numpy(ids), torch.from_numpy(mask))
                 found[rows] = torch.sigmoid(logits).numpy()
         return found

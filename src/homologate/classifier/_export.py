@@ -87,11 +87,7 @@ class _Answering(nn.Module):
         self.network = network
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
-        # The additive mask is written out as BERT first had it: transformers' own mask code does not trace cleanly,
-        # and this is the pattern the fusion tool knows.
-        hidden = (1.0 - attention_mask[:, None, None, :].to(torch.float32)) * torch.finfo(torch.float32).min
-        states = self.network.encoder(input_ids=input_ids, attention_mask=hidden).last_hidden_state
-        logits, shares = self.network.judge(states, attention_mask)
+        logits, shares = self.network(input_ids, attention_mask)
         return torch.sigmoid(logits), shares
 
 
@@ -99,7 +95,7 @@ def _trace(classifier: Classifier, file: Path) -> None:
     """The fp32 graph, weights inside, batch and sequence free."""
     import onnx
 
-    ids, mask = padded(classifier.tokeniser.read(EXAMPLE), classifier.tokeniser.padding)
+    ids, mask = padded([tokens.ids for tokens in classifier.tokeniser.read(EXAMPLE)], classifier.tokeniser.padding)
     both = {0: "batch", 1: "sequence"}
     with _strict():
         torch.onnx.export(
@@ -182,15 +178,16 @@ def _answers_alike(classifier: Classifier, directory: Path) -> None:
 
 @contextlib.contextmanager
 def _strict() -> Iterator[None]:
-    """A warning of the exporter or the quantiser is an error and not a line in a log, but for three kinds."""
+    """A warning of the exporter or the quantiser is an error and not a line in a log, but for these."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         # The legacy exporter is chosen, and its end announced; torch is pinned.
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", FutureWarning)
-        # The tracer warns wherever transformers compares two lengths. Whether the graph holds for other shapes is not
-        # guessed from warnings: `_answers_alike` asks it for shapes it was not traced with.
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        # Both come from transformers' mask code, which the fusion tool knows and fuses. Whether the graph holds for
+        # other shapes is not guessed from warnings: `_answers_alike` asks it for shapes it was not traced with.
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
+        warnings.filterwarnings("ignore", "Exporting aten::index operator.*", UserWarning)
         before = logging.root.manager.disable
         logging.disable(logging.WARNING)  # the quantiser advises a pre-processing that fusion has already done
         try:

@@ -97,6 +97,25 @@ class Scorer:
             found[row] = self._answer(texts[row], read[row], probability, share, explain)
         return [answer for answer in found if answer is not None]
 
+    def infer(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Run the model on token ids as they are, for measurements that make their own.
+
+        Args:
+            ids: (batch, sequence).
+            mask: same shape, 1 at real tokens.
+
+        Returns:
+            Probability of the positive label (batch,) and each token's share of the logit (batch, sequence).
+
+        Raises:
+            ModelFault: the model answered with NaN or infinity.
+        """
+        probabilities, shares = self._session.run(OUTPUTS, {"input_ids": ids, "attention_mask": mask})
+        if not np.isfinite(probabilities).all():
+            file = self.directory / MODEL_FILES[self.precision]
+            raise ModelFault("the model answered with NaN or infinity", place=str(file))
+        return probabilities, shares
+
     def label_of(self, probability: float) -> str:
         """The label this probability of the positive label leads to."""
         return self.labels[int(probability >= self.threshold)]
@@ -121,12 +140,7 @@ class Scorer:
             yield by_length[first : first + size]
 
     def _run(self, batch: Sequence[Tokens]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        ids, mask = padded(batch, self._tokeniser.padding)
-        probabilities, shares = self._session.run(OUTPUTS, {"input_ids": ids, "attention_mask": mask})
-        if not np.isfinite(probabilities).all():
-            file = self.directory / MODEL_FILES[self.precision]
-            raise ModelFault("the model answered with NaN or infinity", place=str(file))
-        return probabilities, shares
+        return self.infer(*padded([tokens.ids for tokens in batch], self._tokeniser.padding))
 
     def _answer(
         self, text: str, tokens: Tokens, probability: float, shares: NDArray[np.float32], explain: bool

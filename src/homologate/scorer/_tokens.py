@@ -108,12 +108,12 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def padded(batch: Sequence[Tokens], padding: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def padded(batch: Sequence[Sequence[int]], padding: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Token ids and attention mask of a batch, int64 (batch, longest); places past a text hold `padding` and 0."""
-    longest = max(len(tokens.ids) for tokens in batch)
-    ids = np.full((len(batch), longest), padding, dtype=np.int64)
+    longest = max(len(ids) for ids in batch)
+    padded_ids = np.full((len(batch), longest), padding, dtype=np.int64)
     mask = np.zeros((len(batch), longest), dtype=np.int64)
-    for row, tokens in enumerate(batch):
-        ids[row, : len(tokens.ids)] = tokens.ids
-        mask[row, : len(tokens.ids)] = 1
-    return ids, mask
+    for row, ids in enumerate(batch):
+        padded_ids[row, : len(ids)] = ids
+        mask[row, : len(ids)] = 1
+    return padded_ids, mask
