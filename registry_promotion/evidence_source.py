@@ -5,7 +5,7 @@ only where a trusted key signed it for these bytes; authors are the accounts tha
 were created. Tags only say where to look.
 
     source = MlflowEvidence(registry, tracking, home)
-    source.fetch("component-classifier", "7") -> Evidence
+    source.fetch("component-classifier", "7") -> EvidenceBundle
     source.digest("component-classifier", "7") -> "sha256:…"
 """
 
@@ -14,9 +14,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from homologate.attest import (
     VerificationReport,
@@ -27,8 +29,9 @@ from homologate.attest import (
     verify_bundle,
 )
 from homologate.errors import DataError, HomologateError, ModelError, StorageError, TrackingError
+from registry_promotion.bundle import EvidenceBundle
 
-__all__ = ["Evidence", "Fetch", "MlflowEvidence", "download"]
+__all__ = ["Fetch", "MlflowEvidence", "download"]
 
 Fetch = Callable[[str, Path], Path]
 """`fetch(location, scratch) -> folder`: the folder at an artifact location, in place or copied below `scratch`."""
@@ -38,37 +41,6 @@ EVIDENCE_TAG = "homologate.evidence_run"
 INPUT_TAG = "homologate.input."
 AUTHOR_TAG = "gate.author"
 REGISTERED_TAG = "gate.registered_by"
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Everything a policy may ask about one version.
-
-    Attributes:
-        model: registered name.
-        version: its number, as text.
-        digest: of the stored model directory, recomputed; None where it cannot be read.
-        report: every check of the bundle (`homologate.attest.verify_bundle`).
-        reports: the believed reports by kind (`evaluation`, `explanation`, `parity`), as measured.
-        authors: accounts that made the runs or registered the version.
-        stage: where the registry has it.
-        registered_at: milliseconds since 1970, UTC.
-        tags: the version's tags; they prove nothing.
-        sizes: bytes of each file of the model directory, by relative POSIX path.
-        runs: the runs it rests on, by what they are to it (`export_run`, `data_run`, …).
-    """
-
-    model: str
-    version: str
-    digest: str | None
-    report: VerificationReport
-    reports: Mapping[str, Mapping[str, Any]]
-    authors: frozenset[str]
-    stage: str
-    registered_at: int
-    tags: Mapping[str, str] = field(default_factory=dict)
-    sizes: Mapping[str, int] = field(default_factory=dict)
-    runs: Mapping[str, str] = field(default_factory=dict)
 
 
 class MlflowEvidence:
@@ -85,37 +57,43 @@ class MlflowEvidence:
         self._registry, self._tracking, self._home = registry, tracking, Path(home)
         self._fetch = fetch or download
 
-    def fetch(self, model: str, version: str) -> Evidence:
-        """Everything about a version, checked now. What is missing or broken is in `report`, not raised.
+    def fetch(self, model: str, version: str) -> EvidenceBundle:
+        """Everything about a version, checked now. What is missing or broken is in `verification`, not raised.
 
         Raises:
             ModelError: there is no such version.
             TrackingError: the registry does not answer.
         """
         known = self._version(model, version)
-        with self._folder(known.source_location, "the model directory") as (directory, _):
-            with self._bundle(known) as bundle:
-                report = verify_bundle(
-                    directory or Path("missing"),
-                    bundle,
-                    load_trusted_keys(self._home),
-                    expected_digest=known.tags.get(DIGEST_TAG),
-                )
-            sizes = _sizes(directory) if directory else {}
-        runs = self._runs(known)
-        return Evidence(
-            model=model,
+        with (
+            self._folder(known.source_location, "the model directory") as (directory, _),
+            self._bundle(known) as bundle,
+        ):
+            report = verify_bundle(
+                directory or Path("missing"),
+                bundle,
+                load_trusted_keys(self._home),
+                expected_digest=known.tags.get(DIGEST_TAG),
+            )
+        at = f"/homologate/models/{quote(known.name, safe='')}/versions/{known.number}/evidence"
+        return EvidenceBundle(
+            model=known.name,
             version=known.number,
             digest=report.digest,
-            report=report,
-            reports=_believed_reports(report, bundle),
-            authors=self._authors(known, runs),
-            stage=known.stage,
-            registered_at=known.registered_at,
-            tags=known.tags,
-            sizes=sizes,
-            runs=runs,
+            facts=_believed(report, bundle),
+            measured_at=_moments(report),
+            verification=report.facts(),
+            authors=self._authors(known, self._runs(known)),
+            places={kind: f"{at}/{kind}/{kind}.html" for kind in report.statements if f"{kind}/{kind}.html" in bundle},
         )
+
+    def runs(self, model: str, version: str) -> dict[str, str]:
+        """The runs a version rests on, by what they are to it (`export_run`, `data_run`, …).
+
+        Raises:
+            ModelError: there is no such version.
+        """
+        return self._runs(self._version(model, version))
 
     def digest(self, model: str, version: str) -> str:
         """The digest of the stored model directory, recomputed now.
@@ -123,9 +101,7 @@ class MlflowEvidence:
         Raises:
             ModelError: no such version, or its directory cannot be read.
         """
-        with self._folder(self._version(model, version).source_location, "the model directory") as (directory, why):
-            if directory is None:
-                raise ModelError(f"the bytes of {model} version {version} cannot be read: {why}")
+        with self.directory(model, version) as directory:
             return digest_of(directory)
 
     def file(self, model: str, version: str, path: str) -> bytes:
@@ -138,6 +114,33 @@ class MlflowEvidence:
             if path not in bundle:
                 raise DataError(f"no file {path!r} in the evidence", legal=sorted(bundle))
             return bundle[path]
+
+    @contextmanager
+    def directory(self, model: str, version: str) -> Iterator[Path]:
+        """The model directory of a version while the block runs.
+
+        Raises:
+            ModelError: no such version, or its directory cannot be read.
+        """
+        with self._folder(self._version(model, version).source_location, "the model directory") as (found, why):
+            if found is None:
+                raise ModelError(f"the bytes of {model} version {version} cannot be read: {why}")
+            yield found
+
+    @contextmanager
+    def artifact(self, run_id: str, path: str) -> Iterator[Path]:
+        """A file or folder among the artifacts of a run while the block runs.
+
+        Raises:
+            ModelError: there is no such run or artifact.
+        """
+        run = self._run(run_id)
+        if run is None:
+            raise ModelError(f"no run {run_id!r}")
+        with self._folder(f"{run.info.artifact_uri}/{path}", f"artifact {path!r}") as (found, why):
+            if found is None:
+                raise ModelError(f"cannot read {path!r} of run {run_id}: {why}")
+            yield found
 
     def locations(self, model: str, version: str) -> list[str]:
         """The artifact locations a decision about this version rests on: its bytes and its bundle of evidence.
@@ -170,8 +173,6 @@ class MlflowEvidence:
             source=str(known.source),
             source_location=str(location),
             run_id=known.run_id or "",
-            stage=known.current_stage or "None",
-            registered_at=int(known.creation_timestamp or 0),
             tags=dict(known.tags),
         )
 
@@ -241,8 +242,6 @@ class _Version:
     source: str
     source_location: str
     run_id: str
-    stage: str
-    registered_at: int
     tags: Mapping[str, str]
 
 
@@ -261,20 +260,23 @@ def download(location: str, scratch: Path) -> Path:
         raise StorageError(f"cannot fetch the artifacts: {error}", place=location) from error
 
 
-def _believed_reports(report: VerificationReport, bundle: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:
-    """The JSON of each report that a believed statement speaks for and whose bytes are as signed."""
+def _believed(report: VerificationReport, bundle: Mapping[str, bytes]) -> dict[str, Mapping[str, Any]]:
+    """The JSON of each report that a believed statement speaks for, as signed; and the training provenance itself."""
     met = {check.id for check in report.checks if check.status == "met"}
-    found = {}
-    for kind in report.statements:
+    found: dict[str, Mapping[str, Any]] = {}
+    for kind, statement in report.statements.items():
         path = f"{kind}/{kind}.json"
-        if f"reports:{kind}" in met and path in bundle:
+        if kind == "training":
+            found[kind] = statement.predicate
+        elif f"reports:{kind}" in met and path in bundle:
             found[kind] = dict(strict_json(bundle[path], path))
     return found
 
 
-def _sizes(directory: Path) -> dict[str, int]:
+def _moments(report: VerificationReport) -> dict[str, datetime]:
+    """When each believed report was measured."""
     return {
-        path.relative_to(directory).as_posix(): path.stat().st_size
-        for path in sorted(directory.rglob("*"))
-        if path.is_file() and not path.is_symlink()
+        kind: datetime.fromisoformat(str(statement.predicate["measured_at"]))
+        for kind, statement in report.statements.items()
+        if "measured_at" in statement.predicate
     }

@@ -101,6 +101,29 @@ class Keeper:
             _log.warning(line)
         return done
 
+    def rollback(self, registry: Any, model: str, user: str, reason: str) -> Any:
+        """Put the previous Production version back, as the gate names it. The registry's entity of it, after the move.
+
+        Raises:
+            RefusedError: there is none, or it no longer verifies.
+        """
+        with self._turnstile:
+            number = self.gate.rollback(model, user, reason)
+            with acting_as_gate():
+                return lifecycle.place(registry, model, number, "Production")
+
+    def break_glass(self, registry: Any, version: Any, stage: str, user: str, reason: str) -> Any:
+        """Move a version without a decision, as a named admin. The registry's entity of it, after the move.
+
+        Raises:
+            RefusedError: the user is not an admin of the gate.
+        """
+        model, number = version.name, str(version.version)
+        with self._turnstile:
+            self.gate.break_glass(model, number, stage, user, reason)
+            with acting_as_gate():
+                return lifecycle.place(registry, model, number, stage)
+
     # ── what may not vanish ───────────────────────────────────────────────────────────────────────────────────────
 
     def refuse_deletion(self, version: Any) -> None:

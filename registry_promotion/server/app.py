@@ -108,8 +108,10 @@ def _real_gate(settings: Settings, database: str) -> Any:
 
 
 def _mount(app: Any, keeper: Keeper, settings: Settings) -> None:
+    from registry_promotion.server._desk import Desk
     from registry_promotion.server.api import api
     from registry_promotion.server.pages import pages
 
-    app.register_blueprint(api(keeper, settings))
-    app.register_blueprint(pages(keeper, settings))
+    desk = Desk(keeper, settings)
+    app.register_blueprint(api(desk))
+    app.register_blueprint(pages(desk))

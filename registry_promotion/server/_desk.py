@@ -1,0 +1,205 @@
+"""The reviewers' desk: what the API and the pages can do, said once.
+
+Every write here goes through the gate and then the keeper; nothing is decided on this page of code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from homologate.errors import ModelError, RefusedError, UsageError
+from homologate.settings import Settings
+from registry_promotion.drift import drift
+from registry_promotion.lifecycle import ALIASES, held, stage_named
+from registry_promotion.policy import explain
+from registry_promotion.server._difference import Differences
+from registry_promotion.server._identity import acting_as_gate
+from registry_promotion.server._keeper import GATE_TAGS, Keeper
+
+__all__ = ["Desk"]
+
+
+class Desk:
+    """One server's desk.
+
+    Args:
+        keeper: the server's keeper.
+        settings: the project's settings.
+    """
+
+    def __init__(self, keeper: Keeper, settings: Settings) -> None:
+        self.keeper, self.settings = keeper, settings
+        self.gate = keeper.gate
+        self._differences = Differences(self.gate.evidence_source)
+
+    @property
+    def registry(self) -> Any:
+        """The guarded store."""
+        from mlflow.server.handlers import _get_model_registry_store
+
+        return _get_model_registry_store()
+
+    # ── requests ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def request(self, model: str, version: str, stage: str, user: str, reason: str) -> tuple[Any, Any]:
+        """Make a request; the request and its decision.
+
+        Raises:
+            UsageError: the model is not governed, or the stage is not guarded.
+            ModelError: there is no such version.
+        """
+        if not self.keeper.governs(model):
+            raise UsageError(
+                f"{model!r} is not under the gate", legal=self.keeper.models, place="homologate.yaml, promotion.models"
+            )
+        wanted = stage_named(stage)
+        if wanted not in ALIASES:
+            raise UsageError(f"nothing to ask for: {wanted} is not guarded", legal=ALIASES, place="stage")
+        known = self.version(model, version)
+        made = self.gate.request(known.name, str(known.version), wanted, user, reason)
+        self._show_on_version(made)
+        return made, self.gate.decide(made.id)
+
+    def version(self, model: str, version: str) -> Any:
+        """The registry's entity of a version.
+
+        Raises:
+            ModelError: there is none.
+        """
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self.registry.get_model_version(model, version)
+        except MlflowException as error:
+            raise ModelError(
+                f"no version {version!r} of {model!r}", next_command=f"homologate history {model}"
+            ) from error
+
+    def requests(self, model: str | None = None, state: str | None = None) -> list[Any]:
+        """Requests, newest first."""
+        return list(self.gate.requests(model=model, state=state))
+
+    def find(self, request_id: str) -> Any:
+        """One request."""
+        return self.gate.find(request_id)
+
+    def decide(self, request: Any) -> Any:
+        """The decision as of now."""
+        return self.gate.decide(request.id)
+
+    def answer(self, request_id: str, user: str, comment: str, *, approve: bool) -> Any:
+        """Approve or reject; the request as it is then."""
+        answered = (self.gate.approve if approve else self.gate.reject)(request_id, user, comment)
+        self._show_on_version(answered)
+        return answered
+
+    # ── moves ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def promote(self, request: Any, user: str) -> dict[str, str]:
+        """Make the move a request asks for."""
+        version = self.version(request.model, request.version)
+        moved = self.keeper.move(self.registry, version, request.stage, user)
+        self._show_on_version(self.gate.find(request.id))
+        return _moved(moved)
+
+    def rollback(self, model: str, user: str, reason: str) -> dict[str, str]:
+        """Put the previous Production version back."""
+        return _moved(self.keeper.rollback(self.registry, model, user, reason))
+
+    def break_glass(self, model: str, version: str, stage: str, user: str, reason: str) -> dict[str, str]:
+        """Move without a decision, as a named admin, loudly."""
+        known = self.version(model, version)
+        return _moved(self.keeper.break_glass(self.registry, known, stage_named(stage), user, reason))
+
+    # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def current(self, model: str, at: str | None = None) -> dict[str, Any]:
+        """What the ledger says stands in each guarded stage, now or on a day: version, since when, by whom."""
+        return {stage: self.gate.standing(model, stage, at) for stage in ALIASES}
+
+    def history(self, model: str) -> dict[str, Any]:
+        """The model's rows of the ledger, oldest first."""
+        return {"model": model, "rows": [dict(row) for row in self.gate.history(model)]}
+
+    def unjudged(self, model: str) -> list[str]:
+        """Versions that stand in Production though the ledger put none there: from before the gate."""
+        if self.gate.current(model, "Production"):
+            return []
+        return list(held(self.registry, model, "Production"))
+
+    def verification(self, model: str, version: str) -> dict[str, Any]:
+        """Every check of a version's bundle of evidence."""
+        source = self.gate.evidence_source
+        found = source.fetch(model, version)
+        return {
+            "model": model,
+            "version": found.version,
+            "authors": sorted(found.authors),
+            "runs": source.runs(model, version),
+            **found.verification,
+        }
+
+    def drift(self, models: Iterable[str] | None = None) -> list[dict[str, str]]:
+        """What the registry says that the ledger does not, about `models` or every governed one."""
+        return list(drift(self.registry, self.gate, self.models() if models is None else models))
+
+    def flips(self, request: Any, decision: Mapping[str, Any]) -> dict[str, Any]:
+        """The items that changed verdict against the champion, with texts and highlights where they can be had."""
+        return self._differences.flips(request.model, request.version, decision)
+
+    def drivers(self, request: Any, decision: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The words that weigh most, beside the champion's."""
+        return self._differences.drivers(request.model, request.version, decision)
+
+    def models(self) -> list[str]:
+        """The governed models that exist."""
+        found = self.registry.search_registered_models(max_results=1000)
+        return sorted(model.name for model in found if self.keeper.governs(model.name))
+
+    def policies(self) -> dict[str, Any]:
+        """Each stage's policy: its name, its digest and its demands in sentences."""
+        return {
+            stage: {"name": policy.name, "digest": policy.digest, "demands": explain(policy)}
+            for stage, policy in self.gate.policies.items()
+        }
+
+    def head(self) -> dict[str, Any]:
+        """The head of the ledger, for publication."""
+        return dict(self.gate.ledger_head())
+
+    def export(self) -> Iterable[str]:
+        """The ledger, one canonical JSON row a line."""
+        yield from self.gate.export()
+
+    # ── links ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def address(self, request: Any) -> str:
+        """Where a request is read by people."""
+        from flask import has_request_context
+        from flask import request as asked
+
+        root = self.settings.promotion.address or (asked.host_url if has_request_context() else "/")
+        return f"{root.rstrip('/')}/homologate/requests/{request.id}"
+
+    def _show_on_version(self, request: Any) -> None:
+        """Write the request's address and state where MLflow's own pages show them."""
+        from mlflow.entities.model_registry import ModelVersionTag
+
+        link = self.address(request)
+        with acting_as_gate():
+            for key, value in (("request", link), ("state", f"{request.stage}: {request.state}")):
+                tag = ModelVersionTag(f"{GATE_TAGS}{key}", value)
+                self.registry.set_model_version_tag(request.model, request.version, tag)
+            known = self.registry.get_model_version(request.model, request.version)
+            if link not in (known.description or ""):
+                line = f"Asked to go to {request.stage}: [{link}]({link})"
+                text = f"{known.description}\n\n{line}" if known.description else line
+                if len(text) <= 5000:  # the registry's limit; the tag says the same
+                    self.registry.update_model_version(request.model, request.version, text)
+
+
+def _moved(entity: Any) -> dict[str, str]:
+    if entity is None:
+        raise RefusedError("nothing was moved")
+    return {"model": entity.name, "version": str(entity.version), "stage": entity.current_stage}

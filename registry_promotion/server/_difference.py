@@ -1,0 +1,123 @@
+"""What changed against the champion, for a reviewer's eyes: items that flipped, their texts, the words that weighed.
+
+Nothing here decides. The texts come from the data run and are looked at only where the bundle verified, because
+highlighting runs the candidate's bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from homologate.errors import HomologateError
+from registry_promotion.evidence_source import MlflowEvidence
+from registry_promotion.story import words_of
+
+__all__ = ["SHOWN", "Differences"]
+
+SHOWN = 12
+"""Flips shown each way; the report has them all."""
+
+
+class Differences:
+    """Differences between versions whose evidence `source` knows. Remembered by digest: bytes do not change.
+
+    Args:
+        source: where evidence and artifacts come from.
+    """
+
+    def __init__(self, source: MlflowEvidence) -> None:
+        self._source = source
+        self._facts = lru_cache(maxsize=16)(self._facts_now)
+        self._shown = lru_cache(maxsize=64)(self._shown_now)
+
+    def flips(self, model: str, version: str, decision: Mapping[str, Any]) -> dict[str, Any]:
+        """`gained` and `lost`: lists of `id, label, before, now, words`; `limit`: how many are shown each way."""
+        if not _trusted(decision) or not decision["comparison"]:
+            return {}
+        known = decision["comparison"]["flips"]
+        now = _items(self._facts(model, version, decision["digest"]))
+        before = _items(self._facts(model, decision["champion_version"], decision["champion_digest"]))
+        wanted = {way: tuple(known[way][:SHOWN]) for way in ("gained", "lost")}
+        words = self._shown(model, version, decision["digest"], (*wanted["gained"], *wanted["lost"]))
+        told = {
+            way: [
+                {"id": i, "label": now[i][0], "before": before[i][1], "now": now[i][1], "words": words.get(i)}
+                for i in ids
+                if i in now and i in before
+            ]
+            for way, ids in wanted.items()
+        }
+        return {**told, "limit": SHOWN}
+
+    def drivers(self, model: str, version: str, decision: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The heaviest words of the explanation, beside the champion's: `before` (bool) and `rows`."""
+        if not _trusted(decision):
+            return None
+        ours = _words(self._facts(model, version, decision["digest"]))
+        theirs: dict[str, float] = {}
+        if decision["champion_version"]:
+            theirs = _words(self._facts(model, decision["champion_version"], decision["champion_digest"]))
+        rows = [
+            {"word": word, "now": f"{weight:.3f}", "before": f"{theirs[word]:.3f}" if word in theirs else "—"}
+            for word, weight in list(ours.items())[:SHOWN]
+        ]
+        return {"before": bool(theirs), "rows": rows} if rows else None
+
+    def _facts_now(self, model: str, version: str, digest: str) -> Mapping[str, Any]:
+        try:
+            found = self._source.fetch(model, version)
+        except HomologateError:
+            return {}
+        return found.facts if found.digest == digest else {}
+
+    def _shown_now(
+        self, model: str, version: str, digest: str, ids: tuple[str, ...]
+    ) -> dict[str, list[dict[str, str]]]:
+        """The texts of items, cut at the words that weighed; empty where texts or bytes cannot be had."""
+        from homologate.scorer import Scorer, ScorerFault
+
+        try:
+            texts = self._texts(model, version, ids)
+            if not texts:
+                return {}
+            with self._source.directory(model, version) as directory:
+                scorer = Scorer(directory)
+                return {i: words_of(text, scorer.answer(text, explain=True).words or ()) for i, text in texts.items()}
+        except (HomologateError, ScorerFault, OSError, ValueError):
+            return {}
+
+    def _texts(self, model: str, version: str, ids: Sequence[str]) -> dict[str, str]:
+        import pandas as pd
+
+        data_run = self._source.runs(model, version).get("data_run")
+        if data_run is None:
+            return {}
+        with self._source.artifact(data_run, "data") as folder:
+            frame = pd.read_parquet(folder / "rows.parquet", columns=["id", "text"])
+        chosen = frame[frame["id"].isin(list(ids))]
+        return dict(zip(chosen["id"].astype(str), chosen["text"].astype(str), strict=True))
+
+
+def _trusted(decision: Mapping[str, Any]) -> bool:
+    return any(rule["id"] == "verification" and rule["status"] == "met" for rule in decision["rules"])
+
+
+def _items(facts: Mapping[str, Any]) -> dict[str, tuple[str, float]]:
+    """Label and served probability of each judged item."""
+    evaluation = facts.get("evaluation") or {}
+    items = evaluation.get("items") or {}
+    if not items:
+        return {}
+    return {
+        str(i): (str(label), float(p))
+        for i, label, p in zip(items["id"], items["label"], items["probability"][evaluation["served"]], strict=True)
+    }
+
+
+def _words(facts: Mapping[str, Any]) -> dict[str, float]:
+    """Importance of each word of the global explanation, heaviest first."""
+    features = ((facts.get("explanation") or {}).get("global") or {}).get("features") or []
+    found = {str(row["word"]): float(row["importance"]) for row in features if row.get("importance") is not None}
+    return dict(sorted(found.items(), key=lambda item: -item[1]))

@@ -1,0 +1,82 @@
+"""Export the ledger, verify an export offline, find what disagrees with the ledger.
+
+homologate audit export --to ledger.jsonl                       everything, one canonical row a line
+homologate audit verify ledger.jsonl --head sha256:…            needs this file and Python, no server
+homologate audit head                                           publish this somewhere the server cannot reach
+homologate audit drift                                          stages, aliases and bytes that disagree
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from registry_promotion.verbs._shared import gate_of, settings_arguments
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    settings_arguments(parser)
+    what = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
+    export = what.add_parser("export", help="write the ledger to a file")
+    export.add_argument("--to", required=True, metavar="FILE", help="the file to write")
+    verify = what.add_parser("verify", help="check an exported ledger, offline")
+    verify.add_argument("file", help="an exported ledger")
+    verify.add_argument("--head", metavar="DIGEST", help="the head as it was published; without it the end may be cut")
+    what.add_parser("head", help="print the ledger's head")
+    what.add_parser("drift", help="compare the registry and the stored bytes with the ledger")
+
+
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """Do what was asked."""
+    return {"export": _export, "verify": _verify, "head": _head, "drift": _drift}[args.what](args)
+
+
+def _export(args: argparse.Namespace) -> dict[str, Any]:
+    from pathlib import Path
+
+    from homologate.errors import StorageError
+
+    gate = gate_of(args)
+    rows = gate.raw("ledger/export")
+    try:
+        Path(args.to).write_bytes(rows)
+    except OSError as error:
+        raise StorageError(f"cannot write the ledger: {error.strerror}", place=args.to) from error
+    return {"what": "export", "file": args.to, "rows": rows.count(b"\n"), **gate.get("ledger/head")}
+
+
+def _verify(args: argparse.Namespace) -> dict[str, Any]:
+    from registry_promotion.ledger import verify_export
+
+    return {"what": "verify", "file": args.file, **verify_export(args.file, head=args.head)}
+
+
+def _head(args: argparse.Namespace) -> dict[str, Any]:
+    return {"what": "head", **gate_of(args).get("ledger/head")}
+
+
+def _drift(args: argparse.Namespace) -> dict[str, Any]:
+    from homologate.errors import RefusedError
+
+    found = gate_of(args).get("drift")["drift"]
+    return {"what": "drift", "drift": found, "exit_code": RefusedError.exit_code if found else 0}
+
+
+def show(facts: dict[str, Any]) -> str:
+    """What was found."""
+    if facts["what"] == "drift":
+        lines = [
+            f"{one['model']}, {one['where']}: the registry says {one['registry']}, the ledger {one['ledger']}\n"
+            f"    → {one['fix']}"
+            for one in facts["drift"]
+        ]
+        return "\n".join(lines) or "The registry and the stored bytes say what the ledger says."
+    if facts["what"] == "export":
+        return (
+            f"{facts['rows']} rows in {facts['file']}; head {facts['head']}\n\n"
+            f"Check it anywhere: homologate audit verify {facts['file']} --head {facts['head']}"
+        )
+    if facts["what"] == "head":
+        return f"{facts['head']}  ({facts['rows']} rows)"
+    return "\n".join(f"{key}: {value}" for key, value in facts.items() if key != "what")

@@ -1,0 +1,33 @@
+"""Reject a request, as an account that neither made the version nor asked for it.
+
+homologate reject 12 --comment "read the slices and the flips"
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from registry_promotion.verbs._shared import add_comment, gate_of, settings_arguments
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    settings_arguments(parser)
+    parser.add_argument("request", help="the request's id")
+    add_comment(parser)
+
+
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """Answer the request."""
+    return dict(gate_of(args).post(f"requests/{args.request}/reject", comment=args.comment))
+
+
+def show(facts: dict[str, Any]) -> str:
+    """The request as it is now."""
+    request = facts["request"]
+    told = [
+        f"Request {request['id']} ({request['model']} {request['version']} to {request['stage']}): {request['state']}"
+    ]
+    told += [f"  {one['by']} {one['answer']}: {one['comment']}" for one in request["approvals"]]
+    return "\n".join([*told, "", f"Next: homologate request --show {request['id']}"])

@@ -1,0 +1,63 @@
+"""Ask for a version to go to a stage. The gate answers every rule at once; people sign off after.
+
+homologate request component-classifier 7 --to Production --reason "recall of hoses is up"
+homologate request --list                      what waits
+homologate request --show 12                   one request, judged as of now
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from registry_promotion.verbs._shared import decision_told, gate_of, settings_arguments
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    settings_arguments(parser)
+    parser.add_argument("model", nargs="?", help="the registered model")
+    parser.add_argument("version", nargs="?", help="its version number")
+    parser.add_argument("--to", metavar="STAGE", help="Staging or Production")
+    parser.add_argument("--reason", help="why, for those who decide; kept for good")
+    parser.add_argument("--list", action="store_true", help="list requests instead")
+    parser.add_argument("--show", metavar="ID", help="show one request instead")
+
+
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """Ask, list or show."""
+    from homologate.errors import UsageError
+
+    if args.list:
+        return dict(gate_of(args).get("requests", model=args.model))
+    if args.show:
+        return dict(gate_of(args).get(f"requests/{args.show}"))
+    missing = [name for name in ("model", "version", "to", "reason") if not getattr(args, name)]
+    if missing:
+        raise UsageError(
+            f"a request needs {', '.join(missing)}",
+            legal="MODEL VERSION --to STAGE --reason TEXT, or --list, or --show ID",
+            next_command="homologate request --help",
+        )
+    asked = gate_of(args).post("requests", model=args.model, version=args.version, stage=args.to, reason=args.reason)
+    return dict(asked)
+
+
+def show(facts: dict[str, Any]) -> str:
+    """The request and every rule."""
+    if "requests" in facts:
+        lines = [
+            f"{one['id']}  {one['model']} {one['version']} → {one['stage']}  {one['state']}  by {one['requested_by']}"
+            for one in facts["requests"]
+        ]
+        return "\n".join(lines) or "No requests. Ask with: homologate request MODEL VERSION --to STAGE --reason …"
+    request, decision = facts["request"], facts["decision"]
+    lines = [f"Request {request['id']}: {request['model']} version {request['version']} to {request['stage']}", ""]
+    lines += [*decision_told(decision), "", f"Read it at {facts['address']}"]
+    if decision["passes"]:
+        lines.append(f"Next: homologate promote {request['id']}")
+    elif decision["evidence_passes"]:
+        lines.append(f"Next, as somebody else: homologate approve {request['id']} --comment …")
+    else:
+        lines.append("Next: mend what refuses, register that, and ask for the new version.")
+    return "\n".join(lines)
