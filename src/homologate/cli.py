@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-__all__ = ["main"]
+__all__ = ["declared_commands", "fail", "main", "overview", "parser_of", "run"]
 
 ENTRY_POINT_GROUP = "homologate.commands"
 
@@ -43,12 +43,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(command: Command, words: Sequence[str]) -> int:
     """Parse `words` for `command`, run it, print its facts."""
     import importlib
+    import signal
 
     from homologate.errors import INTERRUPTED, HomologateError
 
     verb = importlib.import_module(command.module)
     parser = parser_of(command, verb)
     args = parser.parse_args(words)
+    # A scheduler's SIGTERM must end a run as KILLED and give back what is held, just as Ctrl-C does.
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         facts = verb.run(args)
         if args.json:
@@ -139,6 +142,10 @@ def _declaring_modules() -> list[str]:
             return modules
     # Run from a source tree that was never installed: only the lowest room is certain to be there.
     return ["homologate.commands"]
+
+
+def _interrupt(signum: int, frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _unknown(name: str, commands: dict[str, Command]) -> Exception:

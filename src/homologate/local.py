@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from homologate.errors import ServiceError, StorageError
 
-__all__ = ["HOST", "Service", "Services"]
+__all__ = ["HOST", "Service", "Services", "program"]
 
 HOST = "127.0.0.1"
 STATE_FILE = "services.json"

@@ -16,7 +16,7 @@ from ._faults import InputFault
 from ._files import MODEL_FILES
 from ._scorer import Scorer
 
-__all__ = ["ScorerModel"]
+__all__ = ["ScorerModel", "texts_of"]
 
 COLUMN = "text"
 PARAMS = {"explain": False, "precision": ""}

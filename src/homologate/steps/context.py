@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from homologate.attest import SigningKey
 
-__all__ = ["Context", "Outcome", "key_of"]
+__all__ = ["Clock", "Context", "Outcome", "key_of"]
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,9 @@ class Context:
 
         return pd.read_parquet(self.tracker.fetch(data_run, "data/rows.parquet"))
 
-    def input_of(self, run_id: str, step: str, name: str) -> str:
-        """The run id that a finished run of `step` says it read as `name`."""
-        return str(self.tracker.run(run_id, step=step).data.tags[f"homologate.input.{name}"])
+    def source_of(self, data_run: str) -> str:
+        """What the rows of a prepare run were read from, as the dataset inputs of later runs name it."""
+        return str(self.tracker.run(data_run).data.params["data.source"])
 
 
 def key_of(step: str, *rooms: str, **decides: Any) -> str:

@@ -11,7 +11,7 @@ from homologate.steps.context import Context, Outcome, key_of
 from homologate.steps.evidence import file_report
 from homologate.tracking import StepRun
 
-__all__ = ["evaluate", "explain", "key"]
+__all__ = ["evaluate", "explain", "headline", "key"]
 
 ROOMS = ("evidence", "scorer", "attest", "steps/judge.py")
 
@@ -65,7 +65,7 @@ def _judge(context: Context, step: str, export_run: str, measure: Any) -> Outcom
                 next_command=f"homologate export --train-run {exported['homologate.input.train_run']}",
             )
         frame = context.rows(data_run)
-        _log_test_rows(run, frame, exported["homologate.input.data_run"])
+        _log_test_rows(run, frame, context.source_of(data_run))
         facts = measure(model, frame, context.settings, digest=digest, progress=context.say)
         run.tags({"homologate.digest": digest})
         run.metrics(headline(facts))
@@ -89,8 +89,8 @@ def headline(facts: Mapping[str, Any], prefix: str = "", depth: int = 3) -> dict
     return flat
 
 
-def _log_test_rows(run: StepRun, frame: Any, data_run: str) -> None:
+def _log_test_rows(run: StepRun, frame: Any, source: str) -> None:
     from homologate.dataset import fingerprint
 
     rows = frame[frame["split"] == "test"]
-    run.dataset(rows, name="rows-test", context="testing", digest=fingerprint(rows), source=f"runs:/{data_run}/data")
+    run.dataset(rows, name="rows-test", context="testing", digest=fingerprint(rows), source=source)

@@ -37,13 +37,11 @@ def train(context: Context, data_run: str, training: TrainingSettings) -> Outcom
     workdir = context.home / "work" / f"train-{step_key[:16]}"
     params: Mapping[str, Any] = {**training.model_dump(), "costs": context.settings.costs.model_dump()}
     with context.tracker.step("train", params=params, inputs={"data_run": data_run}, key=step_key) as run:
-        fingerprint = data.tags["homologate.data_fingerprint"]
+        fingerprint, source = data.tags["homologate.data_fingerprint"], context.source_of(data_run)
         run.tags({"homologate.data_fingerprint": fingerprint})
         for part, used_for in (("train", "training"), ("valid", "validation")):
             rows = frame[frame["split"] == part]
-            run.dataset(
-                rows, name=f"rows-{part}", context=used_for, digest=fingerprint, source=f"runs:/{data_run}/data"
-            )
+            run.dataset(rows, name=f"rows-{part}", context=used_for, digest=fingerprint, source=source)
         facts = fit(frame, training, context.settings.data.labels, context.settings.costs, workdir, run)
     shutil.rmtree(workdir, ignore_errors=True)
     return Outcome(run.id, _plain(facts))
