@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -30,7 +31,13 @@ from homologate.attest import (
     training_predicate,
 )
 from homologate.local import Services, program
+from homologate.settings import CostSettings, LabelSettings, TrainingSettings
 from homologate.tracking import Place, Provenance, Tracker
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from homologate.classifier import TrainingFacts
 
 # What a developer's shell holds must not reach a test.
 for variable in [name for name in os.environ if name.startswith(("MLFLOW_", "HOMOLOGATE_"))]:
@@ -83,13 +90,19 @@ def bundle(tmp_path: Path) -> Bundle:
     return make_bundle(tmp_path)
 
 
-def make_bundle(home: Path) -> Bundle:
+@pytest.fixture(scope="session")
+def bundles() -> Callable[[Path, str], Bundle]:
+    """Makes a small bundle under a folder, as often as a test wants one; the second argument tells its bytes apart."""
+    return make_bundle
+
+
+def make_bundle(home: Path, tokenizer: str = "1.0") -> Bundle:
     """A model directory under `home` and complete evidence about it."""
     model = home / "model"
     (model / "code" / "homologate_scorer").mkdir(parents=True)
     (model / "model.onnx").write_bytes(bytes(range(256)))
     (model / "model.int8.onnx").write_bytes(bytes(range(64)))
-    (model / "tokenizer.json").write_text('{"version": "1.0"}')
+    (model / "tokenizer.json").write_text(json.dumps({"version": tokenizer}))
     (model / "requirements.txt").write_text("numpy==2.2.6\nonnxruntime==1.32.0\n")
     (model / "code" / "homologate_scorer" / "__init__.py").write_text("")
     (model / SBOM_FILE).write_text(sbom_of(model, name="parts", version="run-1"))
@@ -122,3 +135,124 @@ def make_bundle(home: Path) -> Bundle:
     )
     made.sign("manifest", manifest_predicate(manifest_of(model)))
     return made
+
+
+PARTS = ("lamp", "hose", "belt", "mirror", "brake", "tyre", "horn", "seat")
+
+
+class Recording:
+    """A tracked run that remembers, for tests that are not about tracking."""
+
+    def __init__(self) -> None:
+        self.given: dict[str, Any] = {}
+        self.curves: dict[str, list[tuple[int, float]]] = {}
+        self.figures: dict[str, Any] = {}
+        self.folders: dict[str, Path] = {}
+        self.documents: dict[str, Any] = {}
+
+    def params(self, values: Mapping[str, Any]) -> None:
+        assert not self.given.keys() & values.keys(), "MLflow refuses a parameter given twice"
+        self.given |= values
+
+    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+        for name, value in values.items():
+            self.curves.setdefault(name, []).append((step, value))
+
+    def figure(self, figure: Any, path: str) -> None:
+        self.figures[path] = figure
+
+    def folder(self, local: str | os.PathLike[str], path: str) -> None:
+        self.folders[path] = Path(local)
+
+    def json(self, facts: Mapping[str, Any], path: str) -> None:
+        self.documents[path] = json.loads(json.dumps(facts))
+
+
+@pytest.fixture
+def recording() -> Recording:
+    """A run that remembers what it was told."""
+    return Recording()
+
+
+def component_frame(rows: int = 400, seed: int = 0) -> pd.DataFrame:
+    """Rows a tiny encoder can learn: 30 % positive, lengths from 10 to 25 words, split 60/20/20."""
+    import pandas as pd
+
+    chance = random.Random(seed)  # noqa: S311 - rows, not secrets
+    made = []
+    for row in range(rows):
+        bad = chance.random() < 0.3
+        verdict, value = ("cracked below", chance.randint(60, 99)) if bad else ("held above", chance.randint(100, 140))
+        text = f"The {chance.choice(PARTS)} from lot {chance.randint(1, 99)} {verdict} the limit at {value} units. "
+        made.append(
+            {
+                "id": f"r{row}",
+                "text": (text + "Tested twice. " * chance.randint(0, 5)).strip(),
+                "label": "non-compliant" if bad else "compliant",
+                "split": "train" if row < rows * 0.6 else "valid" if row < rows * 0.8 else "test",
+            }
+        )
+    return pd.DataFrame(made)
+
+
+@pytest.fixture(scope="session")
+def rows() -> pd.DataFrame:
+    """Split rows a tiny encoder learns within seconds."""
+    return component_frame()
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real BERT of 2 layers and hidden 32, randomly initialised, that knows the words of `rows` and all ASCII."""
+    import torch
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    directory = tmp_path_factory.mktemp("tiny-encoder")
+    words = sorted({word for text in component_frame()["text"] for word in text.lower().replace(".", " ").split()})
+    characters = [chr(code) for code in range(33, 127)]
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokens = list(dict.fromkeys([*special, *characters, *words, *(f"##{c}" for c in characters)]))
+    vocabulary = {token: place for place, token in enumerate(tokens)}
+    raw = Tokenizer(models.WordPiece(vocabulary, unk_token=special[1]))
+    raw.normalizer = normalizers.BertNormalizer()
+    raw.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    raw.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    marks = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    PreTrainedTokenizerFast(tokenizer_object=raw, model_max_length=64, **marks).save_pretrained(str(directory))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+        config = BertConfig(vocab_size=len(tokens), max_position_embeddings=64, initializer_range=0.3, **shape)
+        BertModel(config).save_pretrained(str(directory))
+    return directory
+
+
+@pytest.fixture(scope="session")
+def tiny_training(tiny_encoder: Path) -> TrainingSettings:
+    """Settings that teach the tiny encoder within seconds, the same on every machine."""
+    return TrainingSettings(encoder=str(tiny_encoder), max_tokens=48, epochs=3, learning_rate=1e-3, threads=1)
+
+
+@pytest.fixture(scope="session")
+def trained(
+    rows: pd.DataFrame, tiny_training: TrainingSettings, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[TrainingFacts, Recording]:
+    """The facts of one tiny training, and the run that recorded it."""
+    from homologate.classifier import train
+
+    run = Recording()
+    workdir = tmp_path_factory.mktemp("tiny-training")
+    return train(rows, tiny_training, LabelSettings(), CostSettings(), workdir, run), run
+
+
+@pytest.fixture(scope="session")
+def tiny_model(trained: tuple[TrainingFacts, Recording], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny classifier as ONNX files that a scorer opens."""
+    from homologate.classifier import export
+
+    return export(trained[0].directory, tmp_path_factory.mktemp("tiny-model") / "onnx")

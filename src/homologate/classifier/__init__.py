@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ._classifier import Classifier, load_classifier
     from ._export import export
+    from ._facts import TrainingFacts
     from ._parity import parity
     from ._run import Run
-    from ._train import TrainingFacts, train
+    from ._train import train
 
 __all__ = ["Classifier", "Run", "TrainingFacts", "export", "load_classifier", "parity", "train"]
 
 _HOME = {
     "Classifier": "_classifier",
     "Run": "_run",
-    "TrainingFacts": "_train",
+    "TrainingFacts": "_facts",
     "export": "_export",
     "load_classifier": "_classifier",
     "parity": "_parity",

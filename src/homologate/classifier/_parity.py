@@ -158,7 +158,7 @@ def _difference(classifier: Classifier, scorers: Mapping[str, Scorer], batch: li
 def _verdict(compared: Mapping[str, Any], texts: int, failed: Sequence[str]) -> str:
     flips = {precision: len(facts["flips"]) for precision, facts in compared.items()}
     numbers = (
-        f"{texts} test texts: fp32 differs by at most {compared['fp32']['max_difference']:.1e} and flips {flips['fp32']}; "
-        f"int8 by at most {compared['int8']['max_difference']:.3f} and flips {flips['int8']}"
+        f"{texts} test texts: fp32 differs by at most {compared['fp32']['max_difference']:.1e} "
+        f"and flips {flips['fp32']}; int8 by at most {compared['int8']['max_difference']:.3f} and flips {flips['int8']}"
     )
     return f"{numbers}. Not met: {'; '.join(failed)}." if failed else f"{numbers}."

@@ -6,13 +6,12 @@ import hashlib
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.special import expit
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
@@ -27,11 +26,11 @@ from ._callbacks import weights_of
 from ._checkpoint import Checkpoint, Progress
 from ._classifier import save_classifier
 from ._encoder import encoder_directory, load_encoder, load_tokeniser
+from ._facts import TrainingFacts, final_measures, record
 from ._fit import fit, steps_of, using_threads
 from ._frozen import can_replay, frozen_depth, replayed
 from ._measure import measured
 from ._network import Network
-from ._plots import figures
 from ._probe import embed, fit_probe
 from ._progress import ProgressLine
 from ._rows import rows_of
@@ -41,34 +40,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["TrainingFacts", "train"]
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingFacts:
-    """What a training found. `valid` is measured at the threshold, after calibration."""
-
-    directory: Path
-    train_rows: int
-    valid_rows: int
-    truncated_share: float
-    steps: int
-    steps_planned: int
-    best_step: int
-    stopped_early: bool
-    resumed_from: int | None
-    probe: dict[str, float]
-    valid: dict[str, float]
-    threshold: float
-    calibration: Calibration
-    parameters: int
-    parameters_trained: int
-    threads: int
-    seconds: float
-    history: tuple[dict[str, float], ...]
-
-    def as_json(self) -> dict[str, Any]:
-        """The same as plain values."""
-        return {**asdict(self), "directory": str(self.directory), "history": list(self.history)}
 
 
 def train(
@@ -140,7 +111,7 @@ def train(
             stopped_early=stopped_early,
             resumed_from=resumed_from,
             probe=progress.history[0],
-            valid=_final(probabilities, targets, threshold),
+            valid=final_measures(probabilities, targets, threshold),
             threshold=threshold,
             calibration=calibration,
             parameters=sum(parameter.numel() for parameter in network.parameters()),
@@ -150,7 +121,7 @@ def train(
             history=tuple(progress.history),
         )
         _save(network, source, tokeniser, settings, labels, costs, facts)
-    _record(run, facts, probabilities, targets, labels)
+    record(run, facts, probabilities, targets, labels)
     checkpoint.remove()
     return facts
 
@@ -207,18 +178,6 @@ def _announce(run: Run, progress: Progress, resumed_from: int | None) -> None:
         )
 
 
-def _final(probabilities: NDArray[np.float64], targets: NDArray[np.float32], threshold: float) -> dict[str, float]:
-    """What the validation rows show of the finished classifier."""
-    clipped = np.clip(probabilities, 1e-12, 1 - 1e-12)
-    likelihood = targets * np.log(clipped) + (1 - targets) * np.log(1 - clipped)
-    return {
-        **measured(probabilities, targets, threshold),
-        "log_loss": float(-likelihood.mean()),
-        "brier": float(np.mean((probabilities - targets) ** 2)),
-        "positive_share": float(targets.mean()),
-    }
-
-
 def _save(
     network: Network,
     source: Path,
@@ -238,26 +197,16 @@ def _save(
     save_classifier(facts.directory, network, source, tokeniser, written)
 
 
-def _record(
-    run: Run,
-    facts: TrainingFacts,
-    probabilities: NDArray[np.float64],
-    targets: NDArray[np.float32],
-    labels: LabelSettings,
-) -> None:
-    run.params({name: getattr(facts, name) for name in ("train_rows", "valid_rows", "steps_planned", "threads")})
-    run.params({"parameters": facts.parameters, "parameters_trained": facts.parameters_trained})
-    run.metrics({f"final_valid_{name}": value for name, value in facts.valid.items()}, step=facts.steps)
-    run.metrics({"threshold": facts.threshold, "best_step": facts.best_step, "seconds": facts.seconds})
-    for name, figure in figures(probabilities, targets, facts.threshold, labels.words, "validation").items():
-        run.figure(figure, f"plots/{name}.png")
-    run.json(facts.as_json(), "training/training.json")
-    run.folder(facts.directory, "classifier")
-
-
 def _tokeniser(source: Path, config: Any, max_tokens: int, folder: Path) -> Tokeniser:
     """The encoder's own tokeniser, through the file and the class that every later answer uses."""
     tokeniser = load_tokeniser(source)
+    words = len(tokeniser.get_vocab())
+    if not config.vocab_size / 2 <= words <= config.vocab_size:
+        raise UsageError(
+            f"the tokeniser of {source.name!r} knows {words} tokens and the encoder {config.vocab_size}",
+            place=f"training.encoder, {source}",
+            legal="a directory whose tokenizer.json and weights belong together",
+        )
     room = min(int(getattr(config, "max_position_embeddings", max_tokens)), int(tokeniser.model_max_length))
     if max_tokens > room:
         raise UsageError(
