@@ -1,0 +1,15 @@
+"""The commands of this room (see `homologate.commands` for what a command is).
+
+Nothing but the standard library may be imported here.
+"""
+
+from __future__ import annotations
+
+from homologate.commands import Command
+
+__all__ = ["COMMANDS"]
+
+COMMANDS = (
+    Command("serve", "Serve a version: answers, words that decided, who answered.", "serve.verbs.serve", "serve"),
+    Command("key", "Make an API key for a caller; only its hash is kept.", "serve.verbs.key", "serve"),
+)

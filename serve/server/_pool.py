@@ -1,0 +1,190 @@
+"""Threads that answer, off the event loop, with a bounded number of questions waiting.
+
+One thread a core, pinned to it, each running a session call of one thread: two such threads beat one session of two
+threads on the same cores. The session is shared (ONNX Runtime sessions are safe to call from several threads), so
+memory does not grow with threads. Everything but `_work` runs on the event loop, so nothing here needs a lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from homologate.errors import ServiceError
+from homologate.scorer import Answer, InputFault, Scorer
+from serve.server._problem import Problem
+
+__all__ = ["Pool"]
+
+SLICE = 16
+"""Texts of similar length that one thread takes at a time; what waits behind a long request waits for one slice."""
+
+
+class _Job:
+    """One piece of work: cancelled before it began, it is dropped unread."""
+
+    __slots__ = ("begun", "cancelled", "result", "work")
+
+    def __init__(self, work: Callable[[], Any], result: asyncio.Future[Any]) -> None:
+        self.work, self.result = work, result
+        self.begun = self.cancelled = False
+
+
+class Pool:
+    """The threads that answer.
+
+    Args:
+        cores: the cores to use, one thread each.
+        waiting: jobs that may wait beyond those that run.
+    """
+
+    def __init__(self, cores: Sequence[int], waiting: int) -> None:
+        self.cores = tuple(cores)
+        self.waiting = waiting
+        self.outstanding = 0
+        """Jobs queued or running, cancelled ones included until a thread has dropped them: what the bound is on."""
+        self.busy_seconds = 0.02
+        """Running mean of what one job takes."""
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self) -> None:
+        """Start the threads; called on the event loop that will ask."""
+        self._loop = asyncio.get_running_loop()
+        for core in self.cores:
+            thread = threading.Thread(target=self._work, args=(core,), name=f"answers-on-core-{core}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    async def stop(self) -> None:
+        """End the threads after what they are doing."""
+        for _ in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join, 5)
+
+    def check_room(self) -> None:
+        """Return where one more request may enter.
+
+        Raises:
+            Problem: 429 with the seconds after which there should be room.
+        """
+        if self.outstanding >= len(self.cores) + self.waiting:
+            seconds = max(1, math.ceil(self.outstanding * self.busy_seconds / len(self.cores)))
+            raise Problem(
+                429,
+                ServiceError(
+                    f"{self.outstanding} questions are being answered or waiting",
+                    legal=f"at most {self.waiting} waiting for {len(self.cores)} threads",
+                    next_command=f"ask again in {seconds} s",
+                ),
+                retry_after=seconds,
+            )
+
+    async def answers(self, scorer: Scorer, texts: Sequence[str], explain: bool, deadline: float) -> list[Answer]:
+        """Judge texts with `scorer`, in the order given; cancelled, it leaves no work behind but what already runs.
+
+        Args:
+            scorer: the model that judges.
+            texts: one or more texts.
+            explain: whether to add the words.
+            deadline: seconds from now.
+
+        Raises:
+            InputFault: a text cannot be judged; `index` is its place in `texts`.
+            Problem: 429, there is no room; 503, no thread was free before the deadline; 504, some were, too late.
+        """
+        self.check_room()
+        jobs: list[_Job] = []
+        try:
+            async with asyncio.timeout(deadline):
+                if len(texts) == 1:
+                    return await self._run(lambda: scorer.answers(texts, explain), jobs)
+                return await self._many(scorer, texts, explain, jobs)
+        except TimeoutError:
+            limit = f"{deadline:g} s (--deadline)"
+            if any(job.begun for job in jobs):
+                late = ServiceError(f"the answer was not ready within {limit}", next_command="send fewer texts")
+                raise Problem(504, late) from None
+            raise Problem(503, ServiceError(f"no thread was free within {limit}"), retry_after=5) from None
+
+    async def _many(self, scorer: Scorer, texts: Sequence[str], explain: bool, jobs: list[_Job]) -> list[Answer]:
+        found: list[Answer | None] = [None] * len(texts)
+        by_length = sorted(range(len(texts)), key=lambda row: len(str(texts[row])))
+        slices = iter([by_length[first : first + SLICE] for first in range(0, len(by_length), SLICE)])
+
+        async def take() -> None:
+            for rows in slices:
+                chosen = [texts[row] for row in rows]
+                try:
+                    answers = await self._run(partial(scorer.answers, chosen, explain), jobs)
+                except InputFault as fault:
+                    index = None if fault.index is None else rows[fault.index]
+                    raise InputFault(fault.problem, index=index, place=fault.place, legal=fault.legal) from fault
+                for row, answer in zip(rows, answers, strict=True):
+                    found[row] = answer
+
+        # As many slices at once as there are threads, and no more: others' questions get in between.
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in self.cores:
+                    group.create_task(take())
+        except BaseExceptionGroup as faults:
+            raise faults.exceptions[0] from None
+        return [answer for answer in found if answer is not None]
+
+    async def _run(self, work: Callable[[], list[Answer]], jobs: list[_Job]) -> list[Answer]:
+        assert self._loop is not None  # noqa: S101 (started with the server)
+        job = _Job(work, self._loop.create_future())
+        jobs.append(job)
+        self.outstanding += 1
+        self._jobs.put(job)
+        try:
+            answers: list[Answer] = await job.result
+        except asyncio.CancelledError:
+            job.cancelled = True
+            raise
+        return answers
+
+    def _work(self, core: int) -> None:
+        # A core that was taken away since the start (a smaller container) is no reason to stop.
+        with contextlib.suppress(OSError, AttributeError):
+            os.sched_setaffinity(0, {core})
+        while (job := self._jobs.get()) is not None:
+            found: Any = None
+            error: Exception | None = None
+            begun = time.perf_counter()
+            if not job.cancelled:
+                job.begun = True
+                try:
+                    found = job.work()
+                except Exception as caught:
+                    error = caught
+            self._tell(job, found, error, time.perf_counter() - begun)
+            del job, found, error  # an idle thread must not keep the last question alive
+
+    def _tell(self, job: _Job, found: Any, error: Exception | None, seconds: float) -> None:
+        # The loop is closed where the server was killed in the middle of an answer.
+        with contextlib.suppress(RuntimeError):
+            assert self._loop is not None  # noqa: S101
+            self._loop.call_soon_threadsafe(self._finish, job, found, error, seconds)
+
+    def _finish(self, job: _Job, found: Any, error: Exception | None, seconds: float) -> None:
+        self.outstanding -= 1
+        if job.begun:
+            self.busy_seconds += 0.05 * (seconds - self.busy_seconds)
+        if job.result.done():
+            return
+        if error is not None:
+            job.result.set_exception(error)
+        else:
+            job.result.set_result(found)

@@ -1,0 +1,98 @@
+"""Where the model comes from: a directory, a run, or a registered version that must be what was judged."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+from homologate.errors import RefusedError
+from homologate.tracking import tracking_uri
+from homologate.versions import DIGEST_TAG, ModelVersion, Reference, Registry, obtain, open_registry
+from serve.server._model import ServedModel, open_model
+
+__all__ = ["EVIDENCE_TAG", "REQUIREMENTS", "Source"]
+
+EVIDENCE_TAG = "homologate.evidence_run"
+"""The tag under which registration wrote the run that keeps the evidence about the version."""
+
+REQUIREMENTS = ("digest", "evidence")
+
+
+class Source:
+    """Opens the model a reference names, and later versions of it.
+
+    Args:
+        reference: what the operator asked for.
+        home: folder of caches and trusted keys.
+        precision: `fp32`, `int8`, or None for the model's own.
+        digest: what the bytes of a directory must be; None takes them as they are.
+        require: `digest`: the bytes are those that were registered. `evidence`: and the statements about them are
+            complete, signed by keys this machine trusts, and about these bytes.
+    """
+
+    def __init__(
+        self,
+        reference: Reference,
+        home: Path,
+        *,
+        precision: str | None = None,
+        digest: str | None = None,
+        require: Literal["digest", "evidence"] = "digest",
+    ) -> None:
+        self.reference, self._home, self._precision = reference, home, precision
+        self._digest, self._require = digest, require
+        self.registry: Registry | None = None if reference.kind == "directory" else open_registry(tracking_uri().uri)
+
+    def open(self) -> ServedModel:
+        """The model that the reference names now.
+
+        Raises:
+            ModelError: there is no such version, or its directory is broken.
+            RefusedError: its bytes or the evidence about them are not what is required.
+            StorageError: its bytes cannot be had.
+            TrackingError: the registry does not answer.
+        """
+        if self.registry is None:
+            return self._opened(
+                Path(self.reference.which), Path(self.reference.which).name, "unregistered", self._digest
+            )
+        if self.reference.kind == "run":
+            with tempfile.TemporaryDirectory() as scratch:
+                self.registry.download(str(self.reference), Path(scratch))
+                return self._opened(Path(scratch), self.reference.name, f"run-{self.reference.which}", self._digest)
+        return self.load(self.registry.resolve(self.reference))
+
+    def load(self, version: ModelVersion) -> ServedModel:
+        """A registered version: fetched, verified, loaded, probed. Raises as `open`."""
+        assert self.registry is not None  # noqa: S101 (only a registry gives versions)
+        directory = obtain(version, self.registry, self._home)
+        if self._require == "evidence":
+            self._verify(version, directory)
+        return self._opened(directory, version.name, version.number, version.tags[DIGEST_TAG])
+
+    def _opened(self, directory: Path, name: str, version: str, digest: str | None) -> ServedModel:
+        return open_model(
+            directory,
+            name=name,
+            version=version,
+            reference=str(self.reference),
+            expected_digest=digest,
+            precision=self._precision,
+        )
+
+    def _verify(self, version: ModelVersion, directory: Path) -> None:
+        from homologate.attest import load_trusted_keys, verify_bundle
+
+        assert self.registry is not None  # noqa: S101
+        run = version.tags.get(EVIDENCE_TAG)
+        if not run:
+            raise RefusedError(
+                f"{version} names no evidence",
+                place=f"{self.registry.uri}, tag {EVIDENCE_TAG}",
+                next_command="homologate register  # registers bytes together with the evidence about them",
+            )
+        with tempfile.TemporaryDirectory() as scratch:
+            self.registry.download(f"runs:/{run}/evidence", Path(scratch))
+            trusted = load_trusted_keys(self._home)
+            verify_bundle(directory, scratch, trusted, expected_digest=version.tags[DIGEST_TAG]).require()
