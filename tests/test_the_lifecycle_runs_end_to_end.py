@@ -1,0 +1,356 @@
+"""From a CSV to a served answer, through the entry points a user calls, on a real MLflow server.
+
+The encoder is a real but tiny BERT, so that the whole lifecycle fits a test; everything around it is the real thing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+
+from homologate.attest import digest_of, load_trusted_keys, verify_bundle
+from homologate.cli import main as homologate
+from homologate.local import Services, program
+from homologate.pipeline import STEPS
+from homologate.settings import Settings, load_settings
+from homologate.tracking import Place, Tracker
+
+ROOT = Path(__file__).resolve().parents[1]
+PARTS = ("lamp", "hose", "belt", "mirror", "brake", "tyre", "horn", "seat")
+MAKERS = ("Alder", "Birch", "Cedar", "Dogwood")
+EXPERIMENT = "lifecycle"
+
+
+class Project(NamedTuple):
+    """A user's project: a CSV with columns and labels of its own, and the settings that read it."""
+
+    folder: Path
+    settings_file: Path
+    server: str
+
+    @property
+    def settings(self) -> Settings:
+        return load_settings(self.settings_file)
+
+    @property
+    def tracker(self) -> Tracker:
+        return Tracker(Place(self.server, "server"), experiment=EXPERIMENT, home=Path(self.settings.home))
+
+    def mlflow_run(self, entry_point: str, **parameters: str) -> subprocess.CompletedProcess[str]:
+        """`mlflow run`, as the README says it."""
+        words = [program("mlflow"), "run", str(ROOT), "--entry-point", entry_point, "--env-manager", "local"]
+        words += ["--experiment-name", EXPERIMENT, "-P", f"settings={self.settings_file}"]
+        for name, value in parameters.items():
+            words += ["-P", f"{name}={value}"]
+        environment = {**os.environ, "MLFLOW_TRACKING_URI": self.server}
+        return subprocess.run(words, capture_output=True, text=True, env=environment, timeout=600, check=False)
+
+
+def write_project(folder: Path, server: str, encoder: Path, *, rows: int = 360, **training: Any) -> Project:
+    chance = random.Random(5)
+    lines = ["number,notified,part,maker,description,verdict"]
+    for row in range(rows):
+        bad = chance.random() < 0.3
+        told, value = ("cracked below", chance.randint(60, 99)) if bad else ("held above", chance.randint(100, 140))
+        part, maker = chance.choice(PARTS), chance.choice(MAKERS)
+        text = (
+            f"The {part} from lot {chance.randint(1, 999)} {told} the limit at {value} units. "
+            + "Tested twice. " * (row % 4)
+        )
+        date = f"20{20 + row * 4 // rows}-{1 + row * 48 // rows % 12:02}-{1 + row % 28:02}"
+        lines.append(f'r{row},{date},{part},{maker},"{text.strip()}",{"reject" if bad else "pass"}')
+    (folder / "parts.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    columns = {"text": "description", "label": "verdict", "id": "number", "date": "notified"}
+    settings = {
+        "model": "lifecycle-parts",
+        "experiment": EXPERIMENT,
+        "home": str(folder / "home"),
+        "data": {
+            "source": str(folder / "parts.csv"),
+            "columns": {**columns, "component": "part", "manufacturer": "maker"},
+            "labels": {"positive": "reject", "negative": "pass"},
+            "split": {"near_duplicate_cosine": 1.0},
+        },
+        "training": {"encoder": str(encoder), "max_tokens": 48, "epochs": 3, "learning_rate": 1e-3, **training},
+        "explanation": {"faithfulness_texts": 12, "surrogate_words": 40},
+    }
+    file = folder / "homologate.yaml"
+    file.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    return Project(folder, file, server)
+
+
+@pytest.fixture(scope="module")
+def project(mlflow_server: str, tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return write_project(tmp_path_factory.mktemp("project"), mlflow_server, tiny_encoder)
+
+
+@pytest.fixture(scope="module")
+def first(project: Project) -> subprocess.CompletedProcess[str]:
+    """The first `mlflow run . -e main` of the project."""
+    answer = project.mlflow_run("main")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return answer
+
+
+@pytest.fixture(scope="module")
+def version(project: Project, first: object) -> Any:
+    [known] = project.tracker.client.search_model_versions(f"name = '{project.settings.model}'")
+    return known
+
+
+def test_one_run_is_opened_for_each_step_and_none_besides(project: Project, first: object) -> None:
+    client = project.tracker.client
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    assert sorted(run.data.tags["homologate.step"] for run in runs) == sorted([*STEPS, "main"])
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    [outer] = [run for run in runs if run.data.tags["homologate.step"] == "main"]
+    parents = {run.data.tags.get("mlflow.parentRunId") for run in runs if run is not outer}
+    assert parents == {outer.info.run_id}
+
+
+def test_a_run_says_what_it_was_made_from(project: Project, version: Any) -> None:
+    trained = project.tracker.run(
+        version.tags["homologate.train_run"]
+        if "homologate.train_run" in version.tags
+        else project.tracker.run(version.run_id).data.tags["homologate.input.train_run"],
+        step="train",
+    )
+    commit = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    assert trained.data.tags["mlflow.source.git.commit"] == commit.stdout.strip()
+    assert trained.data.tags["homologate.dirty"] in {"true", "false"}
+    assert trained.data.params["seed"] == "20"
+    assert trained.data.tags["homologate.data_fingerprint"].startswith("sha256:")
+    contexts = {tag.value for given in trained.inputs.dataset_inputs for tag in given.tags}
+    assert contexts == {"training", "validation"}
+
+
+def test_the_curves_and_plots_of_training_are_in_mlflow(project: Project, version: Any) -> None:
+    import mlflow.artifacts
+
+    train_run = project.tracker.run(version.run_id).data.tags["homologate.input.train_run"]
+    artifact_uri = project.tracker.run(train_run).info.artifact_uri
+    plots = {file.path for file in mlflow.artifacts.list_artifacts(artifact_uri=f"{artifact_uri}/plots")}
+    told = " ".join(plots)
+    for plot in ("precision", "roc", "calibration", "confusion"):
+        assert plot in told, plots
+    metrics = project.tracker.run(train_run).data.metrics
+    assert any("loss" in name for name in metrics)
+
+
+def test_the_summary_names_figures_baseline_version_reports_and_the_next_command(
+    first: subprocess.CompletedProcess[str],
+) -> None:
+    told = first.stdout
+    assert "lifecycle-parts version 1: put in Production by a plain transition; NO GATE JUDGED IT" in told
+    for line in ("this version", "TF-IDF + logistic regression", "majority", "average precision", "digest sha256:"):
+        assert line in told
+    for report in ("parity/parity.html", "evaluation/evaluation.html", "explanation/explanation.html"):
+        assert report in told
+    assert told.rstrip().splitlines()[-1].startswith("next: ") or "next: " in told
+
+
+def test_progress_is_told_on_stderr(first: subprocess.CompletedProcess[str]) -> None:
+    for place, step in enumerate(STEPS, start=1):
+        assert f"[{place}/{len(STEPS)}] {step}" in first.stderr
+
+
+def test_a_second_run_reuses_every_step_and_says_so(project: Project, version: Any) -> None:
+    again = project.mlflow_run("main")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert again.stderr.count("reused: data, code and parameters are those of run") == len(STEPS)
+    assert f"reused, because nothing they depend on has changed: {', '.join(STEPS)}" in again.stdout
+    assert len(project.tracker.client.search_model_versions(f"name = '{project.settings.model}'")) == 1
+
+
+def test_the_version_is_in_production_and_champion_and_marked_as_judged_by_nobody(
+    project: Project, version: Any
+) -> None:
+    known = project.tracker.client.get_model_version_by_alias(project.settings.model, "champion")
+    assert known.version == version.version
+    assert known.current_stage == "Production"
+    assert known.tags["homologate.judged"] == "false"
+
+
+def test_the_evidence_of_the_version_verifies_against_its_bytes(project: Project, version: Any) -> None:
+    tracker = project.tracker
+    model = tracker.fetch(version.run_id, "model")
+    evidence = tracker.fetch(version.tags["homologate.evidence_run"], "evidence")
+    assert digest_of(model) == version.tags["homologate.digest"]
+    report = verify_bundle(model, evidence, load_trusted_keys(Path(project.settings.home)))
+    assert report.ok, report.faults
+
+
+def test_the_reports_are_about_these_bytes_and_name_their_baseline(project: Project, version: Any) -> None:
+    evidence = project.tracker.fetch(version.tags["homologate.evidence_run"], "evidence")
+    for kind in ("evaluation", "explanation", "parity"):
+        facts = json.loads((evidence / kind / f"{kind}.json").read_text())
+        assert facts["subject"]["digest"] == version.tags["homologate.digest"]
+        page = (evidence / kind / f"{kind}.html").read_text()
+        assert facts["verdict"][:30] in page
+        assert "http://" not in page.replace("http://www.w3.org", "")
+    metrics = json.loads((evidence / "evaluation" / "evaluation.json").read_text())
+    ours = metrics["metrics"]["fp32"]["average_precision"]
+    assert ours["low"] <= ours["value"] <= ours["high"]
+    assert "average_precision" in metrics["baselines"]["tfidf"]
+
+
+def test_the_version_loads_in_both_flavours_and_holds_no_pickle(project: Project, version: Any) -> None:
+    import mlflow.onnx
+    import mlflow.pyfunc
+    import pandas as pd
+
+    directory = project.tracker.fetch(version.run_id, "model")
+    assert not [file for file in directory.rglob("*") if file.suffix in {".pkl", ".pickle", ".joblib", ".pt", ".bin"}]
+    texts = ["The hose held above the limit at 120 units.", "The belt cracked below the limit at 61 units."]
+    answers = mlflow.pyfunc.load_model(str(directory)).predict(pd.DataFrame({"text": texts}))
+    assert [answer["label"] for answer in answers] == ["pass", "reject"]
+    assert {output.name for output in mlflow.onnx.load_model(str(directory)).graph.output} == {
+        "probability",
+        "contributions",
+    }
+
+
+@pytest.fixture(scope="module")
+def served(project: Project, version: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`mlflow models serve` of the Production version, in an environment with the model's own requirements only."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    directory = project.tracker.fetch(version.run_id, "model")
+    uv = program("uv")
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(folder / "venv")], check=True)
+    python = folder / "venv" / "bin" / "python"
+    install = [uv, "pip", "install", "--quiet", "--python", str(python), "-r", str(directory / "requirements.txt")]
+    subprocess.run(install, check=True, timeout=600)
+    absent = subprocess.run([str(python), "-c", "import homologate"], capture_output=True, check=False, cwd=folder)
+    assert absent.returncode != 0, "the environment must not know this repository"
+    environment = {
+        "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
+        "MLFLOW_TRACKING_URI": project.server,
+        "PYTHONPATH": "",
+    }
+    services = Services(folder)
+
+    def command(port: int) -> list[str]:
+        model = ["--model-uri", f"models:/{project.settings.model}/Production", "--env-manager", "local"]
+        return [str(python.parent / "mlflow"), "models", "serve", *model, "--host", "127.0.0.1", "--port", str(port)]
+
+    yield services.start(
+        "served", command, about="Production", port=5400, ready="/ping", environment=environment, say=print
+    ).url
+    services.stop()
+
+
+def ask(address: str, body: dict[str, Any]) -> Any:
+    request = urllib.request.Request(
+        f"{address}/invocations", json.dumps(body).encode(), {"content-type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)["predictions"]
+
+
+def test_mlflow_models_serve_answers_where_this_repository_was_never_seen(served: str) -> None:
+    texts = ["The hose held above the limit at 120 units.", "The belt cracked below the limit at 61 units."]
+    plain = ask(served, {"inputs": texts})
+    assert [answer["label"] for answer in plain] == ["pass", "reject"]
+    assert plain == ask(served, {"dataframe_split": {"columns": ["text"], "data": [[text] for text in texts]}})
+
+
+def test_a_served_answer_says_why_when_asked(served: str) -> None:
+    [answer] = ask(served, {"inputs": ["The belt cracked below the limit at 61 units."], "params": {"explain": True}})
+    shares = sum(word["contribution"] for word in answer["words"]) + answer["remainder"] + answer["bias"]
+    import math
+
+    assert 1 / (1 + math.exp(-shares)) == pytest.approx(answer["probability"], abs=1e-4)
+
+
+def test_each_entry_point_runs_alone_on_run_ids(
+    project: Project, version: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through the same verbs that MLproject calls; `mlflow run` itself is shown by the `main` tests."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", project.server)
+
+    def call(*words: str) -> dict[str, Any]:
+        capsys.readouterr()
+        assert homologate([*words, "--settings", str(project.settings_file), "--json"]) == 0
+        facts: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return facts
+
+    data = call("prepare")["run_id"]
+    train = call("train", "--data-run", data, "--preset", "quick", "--epochs", "1")["run_id"]
+    export = call("export", "--train-run", train)["run_id"]
+    evaluate = call("evaluate", "--export-run", export)["run_id"]
+    explain = call("explain", "--export-run", export)["run_id"]
+    runs = ("--export-run", export, "--evaluate-run", evaluate, "--explain-run", explain)
+    made = call("register", *runs)
+    assert int(made["version"]) > int(version.version)
+    assert call("register", *runs)["version"] == made["version"], "the same runs give the same version"
+    assert homologate(["train", "--data-run", export, "--settings", str(project.settings_file)]) == 3
+    assert f"run {export} is a export run" in capsys.readouterr().err
+
+
+def test_an_interrupted_training_ends_killed_registers_nothing_and_continues(
+    mlflow_server: str, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    project = write_project(tmp_path, mlflow_server, tiny_encoder, epochs=60)
+    file = yaml.safe_load(project.settings_file.read_text())
+    project.settings_file.write_text(yaml.safe_dump({**file, "model": "interrupted", "experiment": "interrupted"}))
+    words = [sys.executable, "-m", "homologate", "main", "--settings", str(project.settings_file)]
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": mlflow_server}
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("train: step"):
+            break
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 130, told
+    assert "interrupted" in told
+    tracker = Tracker(Place(mlflow_server, "server"), experiment="interrupted", home=tmp_path / "home")
+    experiment = tracker.client.get_experiment_by_name("interrupted")
+    assert experiment is not None
+    status = {
+        run.data.tags["homologate.step"]: run.info.status
+        for run in tracker.client.search_runs([experiment.experiment_id])
+    }
+    assert status == {"main": "KILLED", "prepare": "FINISHED", "train": "KILLED"}
+    assert tracker.client.search_model_versions("name = 'interrupted'") == []
+
+
+def test_a_store_that_takes_no_artifact_fails_the_run_and_registers_nothing(tmp_path: Path, tiny_encoder: Path) -> None:
+    blocked = tmp_path / "artifacts"
+    blocked.write_text("a file stands where the artifact folder should be")
+    services = Services(tmp_path / "server")
+
+    def command(port: int) -> list[str]:
+        store = ["--backend-store-uri", f"sqlite:///{tmp_path}/blocked.db", "--artifacts-destination", str(blocked)]
+        return [program("mlflow"), "server", *store, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+
+    server = services.start("blocked", command, about="a blocked store", port=5500, ready="/health", say=print).url
+    try:
+        project = write_project(tmp_path, server, tiny_encoder)
+        words = [sys.executable, "-m", "homologate", "prepare", "--settings", str(project.settings_file)]
+        environment = {**os.environ, "MLFLOW_TRACKING_URI": server}
+        answer = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=300, check=False)
+        assert answer.returncode == 5, answer.stderr
+        assert "cannot write artifact" in answer.stderr
+        assert "Traceback" not in answer.stderr
+        tracker = project.tracker
+        experiment = tracker.client.get_experiment_by_name(EXPERIMENT)
+        assert experiment is not None
+        assert {run.info.status for run in tracker.client.search_runs([experiment.experiment_id])} == {"FAILED"}
+    finally:
+        services.stop()
