@@ -80,7 +80,9 @@ def test_another_kind_of_key_is_refused_without_quoting_it(tmp_path: Path, kind:
     content = {
         "rsa": lambda: pem_of(rsa.generate_private_key(65537, 2048)),
         "p384": lambda: pem_of(ec.generate_private_key(ec.SECP384R1())),
-        "garbage": lambda: b"-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n",
+        "garbage": lambda: (
+            b"-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n"
+        ),  # pragma: allowlist secret
         "encrypted": lambda: ec.generate_private_key(ec.SECP256R1()).private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"x")
         ),

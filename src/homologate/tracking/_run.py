@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -78,12 +79,12 @@ class StepRun:
         with translated("set tags", uri=self._uri):
             self._client.log_batch(self.id, tags=[RunTag(k, str(v)[:4900]) for k, v in values.items()])
 
-    def file(self, path: str | Path, folder: str = "") -> None:
+    def file(self, path: str | os.PathLike[str], folder: str = "") -> None:
         """Store one file as the artifact `folder/<its name>`."""
         with translated(f"write artifact {Path(path).name!r}", uri=self._uri):
             self._client.log_artifact(self.id, str(path), folder or None)
 
-    def folder(self, path: str | Path, name: str) -> None:
+    def folder(self, path: str | os.PathLike[str], name: str) -> None:
         """Store every file under `path` as the artifact folder `name`."""
         with translated(f"write artifact folder {name!r}", uri=self._uri):
             self._client.log_artifacts(self.id, str(path), name)
