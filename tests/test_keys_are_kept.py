@@ -80,6 +80,14 @@ def test_another_kind_of_key_is_refused_without_quoting_it(tmp_path: Path, kind:
     content = {
         "rsa": lambda: pem_of(rsa.generate_private_key(65537, 2048)),
         "p384": lambda: pem_of(ec.generate_private_key(ec.SECP384R1())),
+        "garbage": lambda: b"-----BEGIN %b KEY-----\nc2VjcmV0\n-----END %b KEY-----\n" % (b"PRIVATE", b"PRIVATE"),
+        "encrypted", "empty"])
+def test_another_kind_of_key_is_refused_without_quoting_it(tmp_path: Path, kind: str) -> None:
+    make_signing_key(tmp_path)
+    file = tmp_path / "keys" / "signing.pem"
+    content = {
+        "rsa": lambda: pem_of(rsa.generate_private_key(65537, 2048)),
+        "p384": lambda: pem_of(ec.generate_private_key(ec.SECP384R1())),
         "garbage": lambda: (
             b"-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n"
         ),  # pragma: allowlist secret
