@@ -17,9 +17,8 @@ def rows_of(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:
-    kind = str(row["kind"])
-    body = row.get("body") or {}
-    version, stage = body.get("version", "?"), body.get("stage", "")
+    kind, version, stage = str(row["kind"]), row["version"], row["stage"]
+    payload = row.get("payload") or {}
     says = {
         "request": f"Version {version} asked to go to {stage}",
         "approval": f"Version {version} approved for {stage}",
@@ -28,14 +27,15 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
         "rollback": f"Rolled back to version {version}",
         "refusal": f"Version {version} refused at {stage}",
         "break_glass": f"The glass was broken: version {version} put into {stage} without a decision",
+        "note": "Noted",
     }.get(kind, f"{kind.replace('_', ' ')}: version {version} {stage}".strip())
     look = "loud" if kind in ("break_glass", "refusal") else "moved" if kind in ("transition", "rollback") else ""
     return {
         "says": says,
         "at": row["at"],
-        "by": row.get("by", ""),
-        "reason": body.get("reason") or body.get("comment") or "",
-        "request": body.get("request", ""),
+        "by": row["who"],
+        "reason": row["reason"],
+        "request": str(payload.get("request") or (row["seq"] if kind == "request" else "")),
         "look": look,
     }
 

@@ -19,10 +19,13 @@ from registry_promotion.server import _locations as locations
 from registry_promotion.server._identity import acting_as_gate
 from registry_promotion.server._turnstile import Turnstile
 
-__all__ = ["GATE_TAGS", "Keeper"]
+__all__ = ["EVIDENCE_TAGS", "GATE_TAGS", "Keeper"]
 
 GATE_TAGS = "gate."
 """Tags with this prefix are the gate's own."""
+
+EVIDENCE_TAGS = "homologate."
+"""Tags with this prefix say where a version's evidence is; they are fixed once it was judged."""
 
 _log = logging.getLogger("homologate.gate")
 
@@ -134,10 +137,15 @@ class Keeper:
                 f"version {number} of {model!r} is in {version.current_stage} and cannot be deleted",
                 next_command=f"homologate rollback {model} --reason …, or promote another version",
             )
+        self.refuse_if_judged(version, "be deleted")
+
+    def refuse_if_judged(self, version: Any, fate: str) -> None:
+        """Raise if anybody ever asked for the version's promotion."""
+        model, number = version.name, str(version.version)
         if (model, number) in self.gate.judged():
             raise RefusedError(
-                f"version {number} of {model!r} was judged; it is part of the record and cannot be deleted",
-                next_command="archive it",
+                f"version {number} of {model!r} was judged; it is part of the record and cannot {fate}",
+                next_command="archive it, or register a new version",
             )
 
     def refuse_if_staged(self, registry: Any, model: str, fate: str) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["inside", "place_of", "places_of", "roots", "shown", "touches"]
+__all__ = ["inside", "place_of", "places_of", "roots", "served_location", "shown", "touches"]
 
 _PROXIED = ("mlflow-artifacts", "http", "https")
 _ANCHOR = "/mlflow-artifacts/artifacts/"
@@ -22,7 +22,7 @@ _ANCHOR = "/mlflow-artifacts/artifacts/"
 def place_of(location: str) -> str:
     """The canonical place of an artifact location (a URI or a local path), percent-encoding left as it is."""
     parts = urlsplit(location)
-    if parts.scheme in _PROXIED and (served := _served_from(parts.scheme, parts.path)) is not None:
+    if (served := served_location(location)) != location:
         return place_of(served)
     if parts.scheme in ("", "file") or len(parts.scheme) == 1:
         path = parts.path if parts.scheme == "file" else location
@@ -73,19 +73,19 @@ def shown(place: str) -> str:
     return place.partition(":")[0] + ":…"
 
 
-def _served_from(scheme: str, path: str) -> str | None:
-    """What an address that this server proxies stands for; None where it is some other server's."""
+def served_location(location: str) -> str:
+    """The location behind an address that this server proxies; any other location as it is."""
     from mlflow.server.constants import ARTIFACTS_DESTINATION_ENV_VAR
 
-    destination = os.environ.get(ARTIFACTS_DESTINATION_ENV_VAR)
-    if destination is None:
-        return None
-    if scheme == "mlflow-artifacts":
-        relative = path.lstrip("/")
-    elif _ANCHOR in path:
-        relative = path.partition(_ANCHOR)[2].lstrip("/")
+    parts, destination = urlsplit(location), os.environ.get(ARTIFACTS_DESTINATION_ENV_VAR)
+    if destination is None or parts.scheme not in _PROXIED:
+        return location
+    if parts.scheme == "mlflow-artifacts":
+        relative = parts.path.lstrip("/")
+    elif _ANCHOR in parts.path:
+        relative = parts.path.partition(_ANCHOR)[2].lstrip("/")
     else:
-        return None
+        return location
     if urlsplit(destination).scheme in ("", "file"):
         return str(Path(urlsplit(destination).path) / relative)
     return posixpath.join(destination, relative)

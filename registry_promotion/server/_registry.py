@@ -13,7 +13,7 @@ from typing import Any
 from homologate.errors import RefusedError, ServiceError
 from registry_promotion.lifecycle import ALIASES, alias_stage, stage_named
 from registry_promotion.server._identity import is_gate, user_or_none
-from registry_promotion.server._keeper import GATE_TAGS, Keeper
+from registry_promotion.server._keeper import EVIDENCE_TAGS, GATE_TAGS, Keeper
 from registry_promotion.server._refusals import refusals_for_mlflow
 
 __all__ = ["guard_registry"]
@@ -162,7 +162,7 @@ class _Guard:
 
     def create_registered_model(self, name: str, tags: Any = None, *args: Any, **named: Any) -> Any:
         if self._watched(name):
-            self._refuse_gate_tags(tag.key for tag in tags or ())
+            tags = _without_gate_tags(tags)
         return super().create_registered_model(name, tags, *args, **named)  # type: ignore[misc]
 
     def create_model_version(
@@ -171,11 +171,11 @@ class _Guard:
         if self._watched(name):
             from mlflow.entities.model_registry import ModelVersionTag
 
-            self._refuse_gate_tags(tag.key for tag in tags or ())
             with refusals_for_mlflow():
                 self._keeper.check_source(self, source, run_id)
+            tags = _without_gate_tags(tags)
             if user := user_or_none():
-                tags = [*(tags or ()), ModelVersionTag(f"{GATE_TAGS}registered_by", user)]
+                tags = [*tags, ModelVersionTag(f"{GATE_TAGS}registered_by", user)]
         return super().create_model_version(name, source, run_id, tags, *args, **named)  # type: ignore[misc]
 
     # ── tags the gate alone may write ─────────────────────────────────────────────────────────────────────────────
@@ -183,11 +183,13 @@ class _Guard:
     def set_model_version_tag(self, name: str, version: Any, tag: Any) -> None:
         if self._watched(name):
             self._refuse_gate_tags([tag.key])
+            self._refuse_sealed_tag(name, version, tag.key)
         super().set_model_version_tag(name, version, tag)  # type: ignore[misc]
 
     def delete_model_version_tag(self, name: str, version: Any, key: str) -> None:
         if self._watched(name):
             self._refuse_gate_tags([key])
+            self._refuse_sealed_tag(name, version, key)
         super().delete_model_version_tag(name, version, key)  # type: ignore[misc]
 
     def set_registered_model_tag(self, name: str, tag: Any) -> None:
@@ -202,7 +204,7 @@ class _Guard:
 
     def _refuse_gate_tags(self, keys: Iterable[str]) -> None:
         for key in keys:
-            if key.strip().casefold().startswith(GATE_TAGS):
+            if _is_gates(key):
                 with refusals_for_mlflow():
                     raise RefusedError(
                         f"tag {key!r}: tags that begin with {GATE_TAGS!r} are written by the gate alone",
@@ -210,6 +212,21 @@ class _Guard:
                         next_command="homologate request MODEL VERSION --to STAGE --reason …",
                     )
 
+    def _refuse_sealed_tag(self, name: str, version: Any, key: str) -> None:
+        """Where the evidence of a judged version lies is part of what was judged."""
+        if key.strip().casefold().startswith(EVIDENCE_TAGS):
+            with refusals_for_mlflow():
+                self._keeper.refuse_if_judged(self._true(name, version), f"change its tag {key!r}")
+
     def _true(self, name: str, version: Any) -> Any:
         """The version as the registry itself names it: `01` and `1` are one version."""
         return self.get_model_version(name, version)  # type: ignore[attr-defined]
+
+
+def _is_gates(key: str) -> bool:
+    return key.strip().casefold().startswith(GATE_TAGS)
+
+
+def _without_gate_tags(tags: Any) -> list[Any]:
+    """What is born, a copy above all, brings no word of the gate with it."""
+    return [tag for tag in tags or () if not _is_gates(tag.key)]
