@@ -81,16 +81,6 @@ def test_another_kind_of_key_is_refused_without_quoting_it(tmp_path: Path, kind:
         "rsa": lambda: pem_of(rsa.generate_private_key(65537, 2048)),
         "p384": lambda: pem_of(ec.generate_private_key(ec.SECP384R1())),
         "garbage": lambda: b"-----BEGIN %b KEY-----\nc2VjcmV0\n-----END %b KEY-----\n" % (b"PRIVATE", b"PRIVATE"),
-        "encrypted", "empty"])
-def test_another_kind_of_key_is_refused_without_quoting_it(tmp_path: Path, kind: str) -> None:
-    make_signing_key(tmp_path)
-    file = tmp_path / "keys" / "signing.pem"
-    content = {
-        "rsa": lambda: pem_of(rsa.generate_private_key(65537, 2048)),
-        "p384": lambda: pem_of(ec.generate_private_key(ec.SECP384R1())),
-        "garbage": lambda: (
-            b"-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n"
-        ),  # pragma: allowlist secret
         "encrypted": lambda: ec.generate_private_key(ec.SECP256R1()).private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"x")
         ),
