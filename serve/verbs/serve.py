@@ -16,6 +16,7 @@ the requests in progress are answered. Logs are JSON lines on stderr and never h
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,25 +93,24 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         digest=args.digest,
         require=args.require,
     )
-    listener = bound_socket(args.host, args.port)
-    set_up()
     limits = _limits(args, settings)
     pool = Pool(cores, limits.waiting)
-    metrics = Metrics(pool)
-    service = Service(
-        source.open(),
-        pool,
-        limits,
-        access,
-        Pace(limits.rate, limits.burst),
-        metrics,
-        hosts=_hosts(args, access),
-        tls=tls is not None,
-    )
-    watch = None
-    if source.registry is not None and reference.moves:
-        watch = Watch(service, source.registry, reference, source.load, args.poll)
-    serve(service, listener, watch=watch, tls=tls)
+    with contextlib.closing(bound_socket(args.host, args.port)) as listener:
+        service = Service(
+            source.open(),
+            pool,
+            limits,
+            access,
+            Pace(limits.rate, limits.burst),
+            Metrics(pool),
+            hosts=_hosts(args, access),
+            tls=tls is not None,
+        )
+        watch = None
+        if source.registry is not None and reference.moves:
+            watch = Watch(service, source.registry, reference, source.load, args.poll)
+        set_up()
+        serve(service, listener, watch=watch, tls=tls)
     return {"served": service.model.facts(), "left": "every request that was begun was answered"}
 
 
