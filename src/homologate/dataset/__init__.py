@@ -1,7 +1,8 @@
 """Rows: read, check, mask, split, fingerprint, generate.
 
-This room turns a source (a CSV, NHTSA's recall table, or the shipped generator) into one canonical frame (docs/architecture.md,
-"Rows"), and refuses a source that is not what it must be. It knows nothing of models or of MLflow; no torch, transformers or mlflow may be imported here.
+This room turns a source (a CSV, NHTSA's recall table, or the shipped generator) into one canonical frame
+(docs/architecture.md, "Rows"), and refuses a source that is not what it must be. It knows nothing of models or of
+MLflow; no torch, transformers or mlflow may be imported here.
 
 pandas, pandera and scikit-learn load when a name is first used, not when this package is imported.
 """

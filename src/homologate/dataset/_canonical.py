@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,12 +29,12 @@ def canonical(rows: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     """Bring checked columns into canonical form: every column, ids filled in, sorted by date then id.
 
     Args:
-        rows: columns by canonical name, all of one length. `text` and `label` must be there; a missing optional column becomes
-            empty (`cause_start` and `cause_end` become -1).
+        rows: columns by canonical name, all of one length. `text` and `label` must be there; a missing optional
+            column becomes empty (`cause_start` and `cause_end` become -1).
 
     Returns:
-        The frame of docs/architecture.md, index 0..n-1. An empty id becomes the first 16 hex digits of the row's SHA-256, with `-2`, `-3` …
-        behind it where whole rows repeat.
+        The frame of docs/architecture.md, index 0..n-1. An empty id becomes the first 16 hex digits of the row's
+        SHA-256, with `-2`, `-3` … behind it where whole rows repeat.
     """
     count = len(rows["text"])
     frame = pd.DataFrame(
@@ -68,8 +69,9 @@ def check_rows(
         columns: what the source calls a canonical column, where it differs.
 
     Raises:
-        DataError: a missing value, an empty or too long text, an unknown label, an impossible date, an id used twice, or a cause
-            span outside its text. Only the first row at fault is described; the error says how many more there are.
+        DataError: a missing value, an empty or too long text, an unknown label, an impossible date, an id used twice,
+            or a cause span outside its text. Only the first row at fault is described; the error says how many more
+            there are.
     """
     try:
         _schema(labels, max_text_characters).validate(frame, lazy=True)
@@ -156,7 +158,7 @@ def _fault(
 ) -> DataError:
     rows = cases.dropna(subset=["index"])
     first = rows.sort_values("index", kind="stable").iloc[0]
-    row = frame.index.get_loc(first["index"])
+    row = frame.index.tolist().index(first["index"])
     kind = "missing" if first["check"] == "not_nullable" else str(first["check"])
     column = "cause_start" if kind == "span" else str(first["column"])
     value = frame[column].iloc[row]
@@ -199,10 +201,12 @@ def shortened(value: object) -> str:
 
 
 def _fill_ids(frame: pd.DataFrame) -> None:
-    empty = frame.index[frame["id"] == ""]
-    seen: dict[str, int] = {}
-    for row in empty:
-        parts = "\x1f".join(frame.loc[row, ["text", "label", "date", "component", "manufacturer"]])
-        name = hashlib.sha256(parts.encode("utf-8")).hexdigest()[:16]
-        seen[name] = seen.get(name, 0) + 1
-        frame.loc[row, "id"] = name if seen[name] == 1 else f"{name}-{seen[name]}"
+    seen: Counter[str] = Counter()
+    ids = frame["id"].tolist()
+    told = [frame[name].tolist() for name in ("text", "label", "date", "component", "manufacturer")]
+    for row, parts in enumerate(zip(*told, strict=True)):
+        if not ids[row]:
+            name = hashlib.sha256("\x1f".join(parts).encode("utf-8")).hexdigest()[:16]
+            seen[name] += 1
+            ids[row] = name if seen[name] == 1 else f"{name}-{seen[name]}"
+    frame["id"] = ids

@@ -25,15 +25,16 @@ REQUIRED = ("text", "label")
 def read_csv(settings: DataSettings) -> dict[str, list[Any]]:
     """Read and check a CSV file.
 
-    Columns the settings file names must exist. The default names of optional columns (`id`, `date`, `component`, `manufacturer`) are
-    only tried: a source without them has empty values there.
+    Columns the settings file names must exist. The default names of optional columns (`id`, `date`, `component`,
+    `manufacturer`) are only tried: a source without them has empty values there.
 
     Returns:
         Checked columns by canonical name, in the order of the file.
 
     Raises:
-        DataError: the file is missing, unreadable, cut short, not in the encoding named, not CSV, without rows or without a
-            column it must have; or a row breaks the contract (`check_rows`). Lines are counted as an editor counts them.
+        DataError: the file is missing, unreadable, cut short, not in the encoding named, not CSV, without rows or
+            without a column it must have; or a row breaks the contract (`check_rows`). Lines are counted as an editor
+            counts them.
     """
     path = Path(settings.source)
     with open_bytes(path) as stream, _any_field_length():

@@ -16,7 +16,8 @@ COVERED = ("id", "text", "label", "date", "component", "manufacturer", "cause_st
 def fingerprint(frame: pd.DataFrame) -> str:
     """The SHA-256 over the rows of a canonical frame.
 
-    It is independent of the order of rows and columns, of the file's name, and of the split; it changes with any value of any row.
+    It is independent of the order of rows and columns, of the file's name, and of the split; it changes with any
+    value of any row.
 
     Returns:
         `sha256:` and 64 hex digits.

@@ -1,10 +1,12 @@
 """Rows from NHTSA's recall table, FLAT_RCL, in the layout published as RCL.txt.
 
-Tab-separated, no header, no quoting, latin-1, one line per campaign × make × model × year × component. The fields that identify the
-manufacturer's part were added over the years (24th in 2008, 25th to 27th later, 28th and 29th in 2025), so older extracts are shorter.
+Tab-separated, no header, no quoting, latin-1, one line per campaign × make × model × year × component. The fields
+that identify the manufacturer's part were added over the years (24th in 2008, 25th to 27th later, 28th and 29th in
+2025), so older extracts are shorter.
 
-A campaign becomes one row: NHTSA repeats its text on every line. It is of the positive class where any of its lines names a Federal Motor Vehicle
-Safety Standard (field FMVSS), the public sign that a breach of a regulation was declared and not only a defect.
+A campaign becomes one row: NHTSA repeats its text on every line. It is of the positive class where any of its lines
+names a Federal Motor Vehicle Safety Standard (field FMVSS), the public sign that a breach of a regulation was
+declared and not only a defect.
 """
 
 from __future__ import annotations
@@ -25,10 +27,11 @@ from homologate.settings import DataSettings
 __all__ = ["FIELDS", "read_flat_rcl"]
 
 FIELDS = (
-    "RECORD_ID CAMPNO MAKETXT MODELTXT YEARTXT MFGCAMPNO COMPNAME MFGNAME BGMAN ENDMAN RCLTYPECD POTAFF ODATE INFLUENCED_BY MFGTXT "
-    "RCDATE DATEA RPNO FMVSS DESC_DEFECT CONEQUENCE_DEFECT CORRECTIVE_ACTION NOTES RCL_CMPT_ID MFR_COMP_NAME MFR_COMP_DESC "
-    "MFR_COMP_PTNO DO_NOT_DRIVE PARK_OUTSIDE"
-).split()
+    "RECORD_ID", "CAMPNO", "MAKETXT", "MODELTXT", "YEARTXT", "MFGCAMPNO", "COMPNAME", "MFGNAME", "BGMAN", "ENDMAN",
+    "RCLTYPECD", "POTAFF", "ODATE", "INFLUENCED_BY", "MFGTXT", "RCDATE", "DATEA", "RPNO", "FMVSS", "DESC_DEFECT",
+    "CONEQUENCE_DEFECT", "CORRECTIVE_ACTION", "NOTES", "RCL_CMPT_ID", "MFR_COMP_NAME", "MFR_COMP_DESC",
+    "MFR_COMP_PTNO", "DO_NOT_DRIVE", "PARK_OUTSIDE",
+)  # fmt: skip
 """The published field names, in order (CONEQUENCE_DEFECT is spelt so by its publisher)."""
 
 FEWEST_FIELDS = FIELDS.index("NOTES") + 1
@@ -53,15 +56,17 @@ class _Campaign:
 def read_flat_rcl(settings: DataSettings) -> dict[str, list[Any]]:
     """Read, collapse, mask and check a FLAT_RCL file (`.txt`, or the `.zip` NHTSA publishes).
 
-    Lines are streamed and only one record per campaign is kept, so memory grows with campaigns, not with lines. Campaigns
-    outside `since`/`until` are dropped on the way. A campaign that describes no defect, or whose description says nothing but
-    its verdict, is left out; how many were, the caller learns from the returned `left_out`.
+    Lines are streamed and only one record per campaign is kept, so memory grows with campaigns, not with lines.
+    Campaigns outside `since`/`until` are dropped on the way. A campaign that describes no defect, or whose
+    description says nothing but its verdict, is left out; how many were, the caller learns from the returned
+    `left_out`.
 
     Returns:
         Checked columns by canonical name, in the order of the file. Text is the masked defect and consequence.
 
     Raises:
-        DataError: the file is missing, damaged or not in this layout (file and line are named), or a row breaks the contract.
+        DataError: the file is missing, damaged or not in this layout (file and line are named), or a row breaks the
+            contract.
     """
     path = Path(settings.source)
     encoding = settings.encoding if "encoding" in settings.model_fields_set else "latin-1"

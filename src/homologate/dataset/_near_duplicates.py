@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 __all__ = ["near_duplicate_groups"]
+
+IntArray = npt.NDArray[np.int64]
 
 PRODUCTS_PER_BLOCK = 20_000_000
 """Multiplications of one sparse block: bounds its memory to a few hundred megabytes, whatever the number of texts."""
@@ -17,13 +21,14 @@ PAIRS_PER_CHECK = 500_000
 ROUNDING = 1e-6  # of float32 cosines
 
 
-def near_duplicate_groups(texts: Sequence[str], cosine: float) -> np.ndarray:
+def near_duplicate_groups(texts: Sequence[str], cosine: float) -> IntArray:
     """Number the connected groups of texts whose TF-IDF cosine is at least `cosine`.
 
-    Words weigh by TF-IDF (1-grams, sublinear); two texts are tied where the cosine of their vectors reaches the limit, and
-    groups are the connected components of those ties. Neighbours are found in sparse blocks, never as an n × n matrix. Two exact prunings
-    keep 100,000 texts affordable: identical texts are compared once, and candidates come from the rare words of each text alone
-    (the prefix filter of Bayardo, Ma and Srikant, "Scaling up all pairs similarity search", 2007).
+    Words weigh by TF-IDF (1-grams, sublinear); two texts are tied where the cosine of their vectors reaches the
+    limit, and groups are the connected components of those ties. Neighbours are found in sparse blocks, never as an n
+    × n matrix. Two exact prunings keep 100,000 texts affordable: identical texts are compared once, and candidates
+    come from the rare words of each text alone (the prefix filter of Bayardo, Ma and Srikant, "Scaling up all pairs
+    similarity search", 2007).
 
     Args:
         texts: n texts.
@@ -44,7 +49,7 @@ def near_duplicate_groups(texts: Sequence[str], cosine: float) -> np.ndarray:
 
 def _ties(texts: list[str], cosine: float) -> coo_matrix:
     """The pairs (i, j), i < j, at or above `cosine`, as a sparse n × n pattern."""
-    vectoriser = TfidfVectorizer(sublinear_tf=True, token_pattern=r"(?u)\b\w+\b", dtype=np.float32)
+    vectoriser = TfidfVectorizer(sublinear_tf=True, token_pattern=r"(?u)\b\w+\b", dtype=np.float32)  # noqa: S106
     try:
         matrix = vectoriser.fit_transform(texts)
     except ValueError:  # no text has a word
@@ -71,8 +76,9 @@ def _ties(texts: list[str], cosine: float) -> coo_matrix:
 def _rare_part(matrix: csr_matrix, cosine: float) -> csr_matrix:
     """What is left of each row without its commonest words of joint length below `cosine`.
 
-    Rows are unit vectors with their commonest words first. The dropped part of the row that drops further has length < `cosine`, so by
-    Cauchy and Schwarz it cannot make up the cosine alone: two rows at or above the limit share a word of both their rare parts.
+    Rows are unit vectors with their commonest words first. The dropped part of the row that drops further has length
+    < `cosine`, so by Cauchy and Schwarz it cannot make up the cosine alone: two rows at or above the limit share a
+    word of both their rare parts.
     """
     squares = np.concatenate([[0.0], np.cumsum(matrix.data.astype(np.float64) ** 2)])
     row_starts = np.repeat(squares[matrix.indptr[:-1]], np.diff(matrix.indptr))
@@ -88,10 +94,10 @@ def _blocks(rare: csr_matrix) -> Iterator[tuple[int, int]]:
     work[np.diff(rare.indptr) == 0] = 0
     block = np.cumsum(work) // PRODUCTS_PER_BLOCK
     edges = [0, *(np.flatnonzero(np.diff(block)) + 1).tolist(), rare.shape[0]]
-    yield from zip(edges[:-1], edges[1:], strict=True)
+    yield from pairwise(edges)
 
 
-def _by_first_appearance(group: np.ndarray) -> np.ndarray:
+def _by_first_appearance(group: IntArray) -> IntArray:
     _, first, inverse = np.unique(group, return_index=True, return_inverse=True)
     rank = np.empty(len(first), dtype=np.int64)
     rank[np.argsort(first)] = np.arange(len(first))

@@ -18,14 +18,15 @@ def read_rows(settings: DataSettings) -> pd.DataFrame:
     """Read the rows a project is configured to use.
 
     Args:
-        settings: source, layout, columns, labels, and the `since` (included) and `until` (excluded) dates. Undated rows are kept
-            only where neither date is set.
+        settings: source, layout, columns, labels, and the `since` (included) and `until` (excluded) dates. Undated
+            rows are kept only where neither date is set.
 
     Returns:
         The canonical frame of docs/architecture.md, without `group` and `split`.
 
     Raises:
-        DataError: the source cannot be read, is not of its layout, holds a faulty row, or leaves rows of fewer than two labels.
+        DataError: the source cannot be read, is not of its layout, holds a faulty row, or leaves rows of fewer than
+            two labels.
     """
     layout = _layout(settings)
     rows: dict[str, list[Any]]

@@ -9,7 +9,7 @@ from typing import Literal
 from homologate.dataset.synthetic._choice import Choice
 from homologate.dataset.synthetic._plan import Plan, plan_row
 from homologate.dataset.synthetic._render import render
-from homologate.dataset.synthetic._wording import SUPPLIERS
+from homologate.dataset.synthetic._wording import words
 from homologate.settings import LabelSettings
 
 __all__ = ["KINDS", "Pair", "behavioural_pairs"]
@@ -37,8 +37,9 @@ class Pair:
 def behavioural_pairs(seed: int, n: int, labels: LabelSettings | None = None) -> list[Pair]:
     """Make `n` pairs, the kinds in turn.
 
-    Invariance (`expect` is `same`): `case`, `spelling`, `unit`, `supplier`, `aside`. Direction (`expect` is `flip`): `limit crossed` moves a stated figure to
-    the other side of the limit, `relation reversed` turns a comparison in words around, `negation` says of all specimens what was said of none.
+    Invariance (`expect` is `same`): `case`, `spelling`, `unit`, `supplier`, `aside`. Direction (`expect` is `flip`):
+    `limit crossed` moves a stated figure to the other side of the limit, `relation reversed` turns a comparison in
+    words around, `negation` says of all specimens what was said of none.
 
     Args:
         seed: rows are drawn apart from those of `generate` with the same seed.
@@ -84,7 +85,11 @@ def _unit(plan: Plan) -> tuple[str, str, bool] | None:
 
 
 def _supplier(plan: Plan) -> tuple[str, str, bool]:
-    return render(plan)[0], render(replace(plan, supplier=plan.choice.one("another supplier", SUPPLIERS)))[0], False
+    return (
+        render(plan)[0],
+        render(replace(plan, supplier=plan.choice.one("another supplier", words("supplier"))))[0],
+        False,
+    )
 
 
 def _aside(plan: Plan) -> tuple[str, str, bool]:

@@ -1,7 +1,8 @@
 """Draws that depend on names alone.
 
-Each draw hashes (seed, row, slot). So a row is the same whatever rows stand beside it, on any machine and for any PYTHONHASHSEED, and changing one
-decision of a row leaves every other decision as it was: that is what makes pairs that differ in one thing.
+Each draw hashes (seed, row, slot). So a row is the same whatever rows stand beside it, on any machine and for any
+PYTHONHASHSEED, and changing one decision of a row leaves every other decision as it was: that is what makes pairs
+that differ in one thing.
 """
 
 from __future__ import annotations

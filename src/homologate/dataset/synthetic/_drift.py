@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from homologate.dataset.synthetic._limits import LATER_LIMITS, LIMITS, Limit
 from homologate.dataset.synthetic._plan import Plan, plan_row
-from homologate.dataset.synthetic._wording import LATER_SUPPLIERS
+from homologate.dataset.synthetic._wording import words
 
 __all__ = ["DRIFTS", "drifted"]
 
@@ -18,9 +18,9 @@ def drifted(plan: Plan, drift: str) -> Plan:
 
     Args:
         plan: a plan of the time before.
-        drift: `new_family` holds the component to a limit of a family never seen before; `new_vocabulary` lets a new supplier put it in its own
-            words; `tightened_limit` moves the limit and states figures between the old limit and the new one, which the old limit would have
-            let pass. The label follows from the text as always.
+        drift: `new_family` holds the component to a limit of a family never seen before; `new_vocabulary` lets a new
+            supplier put it in its own words; `tightened_limit` moves the limit and states figures between the old
+            limit and the new one, which the old limit would have let pass. The label follows from the text as always.
     """
     return DRIFTS[drift](plan)
 
@@ -30,7 +30,7 @@ def _new_family(plan: Plan) -> Plan:
 
 
 def _new_vocabulary(plan: Plan) -> Plan:
-    return replace(plan, supplier=plan.choice.one("later supplier", LATER_SUPPLIERS), later_words=True)
+    return replace(plan, supplier=plan.choice.one("later supplier", words("later_supplier")), later_words=True)
 
 
 def _tightened_limit(plan: Plan) -> Plan:

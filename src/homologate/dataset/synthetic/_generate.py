@@ -63,7 +63,8 @@ def generate(settings: SyntheticSettings, labels: LabelSettings, seed: int) -> p
         seed: another seed gives other rows; the same seed gives the same rows anywhere.
 
     Returns:
-        A canonical frame (docs/architecture.md) with exact cause spans, dated over six years, about a quarter of the rows positive.
+        A canonical frame (docs/architecture.md) with exact cause spans, dated over six years, about a quarter of the
+        rows positive.
     """
     return generate_with_facts(settings, labels, seed)[0]
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 from homologate.dataset.synthetic._choice import Choice
-from homologate.dataset.synthetic._wording import LATER_WORDS
+from homologate.dataset.synthetic._wording import later_words
 
 __all__ = ["misspell", "reword"]
 
 _WORD = re.compile(r"[a-z]{5,}")
-_LATER = re.compile(r"\b(" + "|".join(sorted(LATER_WORDS, key=len, reverse=True)) + r")\b")
+_LATER = later_words()
+_LATER_PATTERN = re.compile(r"\b(" + "|".join(sorted(_LATER, key=len, reverse=True)) + r")\b")
 
 
 def misspell(text: str, choice: Choice, slot: str, words: int) -> str:
@@ -28,4 +29,4 @@ def misspell(text: str, choice: Choice, slot: str, words: int) -> str:
 
 def reword(text: str) -> str:
     """The text in the vocabulary of the suppliers who appear with the drift `new_vocabulary`."""
-    return _LATER.sub(lambda found: LATER_WORDS[found.group()], text)
+    return _LATER_PATTERN.sub(lambda found: _LATER[found.group()], text)

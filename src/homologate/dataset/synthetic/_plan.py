@@ -7,21 +7,23 @@ from typing import Literal
 
 from homologate.dataset.synthetic._choice import Choice
 from homologate.dataset.synthetic._limits import LIMITS, Limit
+from homologate.dataset.synthetic._wording import words
 
 __all__ = ["Evidence", "Plan", "Scope", "plan_row"]
 
-Evidence = Literal["event", "comparison", "number"]
-"""How a statement shows that a limit was kept or broken: by what the part did, by a comparison in words, or by figures."""
+Evidence = Literal["event", "general", "comparison", "number"]
+"""How a statement shows that a limit was kept or broken: by what the part did, by a judgement in
+general words, by a comparison in words, or by figures."""
 
-Scope = Literal["one", "all", "none", "some", "all but one"]
+Scope = Literal["one", "never", "all", "none", "some", "all but one"]
 """Of how many specimens a predicate is said. One broken limit breaks the rule for all."""
 
-POSITIVE_SHARE = 0.26
-EVIDENCE = {"event": 0.50, "comparison": 0.32, "number": 0.18}
-OTHER_SHARE = 0.60  # rows that also tell of a part that is not judged
-OPPOSITE_SHARE = 0.80  # of those, how often it fared the other way
-ASIDE_SHARE = 0.35
-SCOPES: dict[Scope, float] = {"one": 0.76, "all": 0.06, "none": 0.08, "some": 0.05, "all but one": 0.05}
+POSITIVE_SHARE = 0.30
+EVIDENCE: dict[Evidence, float] = {"event": 0.50, "general": 0.36, "comparison": 0.07, "number": 0.07}
+OTHER_SHARE = 0.20  # rows that also tell of a part that is not judged
+OPPOSITE_SHARE = 0.55  # of those, how often it fared the other way
+ASIDE_SHARE = 0.25
+SCOPES: dict[Scope, float] = {"one": 0.78, "never": 0.08, "all": 0.06, "none": 0.04, "some": 0.02, "all but one": 0.02}
 CONVERTED_SHARE = 0.2  # of the rows with figures, those in another unit than the limit's
 
 
@@ -67,14 +69,12 @@ class Plan:
 def plan_row(choice: Choice, limits: tuple[Limit, ...] = LIMITS) -> Plan:
     """Draw the decisions of one row.
 
-    The label is drawn first and apart from everything that could give it away: family, style, supplier, length, and how the other part fared
-    have the same shares under both labels.
+    The label is drawn first and apart from everything that could give it away: family, style, supplier, length, and
+    how the other part fared have the same shares under both labels.
     """
-    from homologate.dataset.synthetic._wording import STYLES, SUPPLIERS
-
     limit = choice.one("limit", limits)
     broken = choice.chance("broken", POSITIVE_SHARE)
-    evidence: Evidence = choice.weighted("evidence", EVIDENCE)  # type: ignore[assignment, arg-type]
+    evidence = choice.weighted("evidence", EVIDENCE)
     converted = bool(limit.others) and choice.chance("converted", CONVERTED_SHARE)
     opposite = choice.chance("opposite", OPPOSITE_SHARE)
     return Plan(
@@ -86,11 +86,11 @@ def plan_row(choice: Choice, limits: tuple[Limit, ...] = LIMITS) -> Plan:
         ratio=_ratio(choice, limit, broken),
         unit=choice.one("unit", limit.others) if converted else limit.unit,
         other_broken=(broken != opposite) if choice.chance("other", OTHER_SHARE) else None,
-        other_evidence=choice.weighted("other evidence", {"event": 0.6, "comparison": 0.4}),
+        other_evidence=choice.weighted("other evidence", {"event": 0.5, "general": 0.4, "comparison": 0.1}),
         other_first=choice.chance("other first", 0.5),
         aside=choice.chance("aside", ASIDE_SHARE),
-        style=choice.one("style", tuple(STYLES)),
-        supplier=choice.one("supplier", SUPPLIERS),
+        style=choice.one("style", words("opening")),
+        supplier=choice.one("supplier", words("supplier")),
         noise=choice.weighted("noise", {0: 0.7, 1: 0.22, 2: 0.08}),
     )
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from homologate.dataset.synthetic._choice import Choice
-from homologate.dataset.synthetic._limits import Limit
 from homologate.dataset.synthetic._noise import misspell, reword
 from homologate.dataset.synthetic._plan import Evidence, Plan
 from homologate.dataset.synthetic._units import convert, number
-from homologate.dataset.synthetic._wording import (
-    ABOVE, ASIDES, BELOW, BOUNDS, CURRENT, GIVEN, JOINERS, NUMBERED, OPENERS, OTHER, PLACES, SHOWING, STYLES,
-)  # fmt: skip
+from homologate.dataset.synthetic._wording import words
 
 __all__ = ["render"]
+
+OUTCOME = {False: "kept", True: "broken"}
 
 
 def render(plan: Plan) -> tuple[str, int, int]:
@@ -20,91 +18,93 @@ def render(plan: Plan) -> tuple[str, int, int]:
     Returns:
         The text, and the start and end of the statement on the judged component, in characters of the text.
     """
-    choice, limit = plan.choice, plan.limit
-    part = choice.one("part", limit.part)
-    opening = _filled(choice.one("opening", STYLES[plan.style]), plan, part)
-    cause = _statement("cause", plan, part)
-    # A piece is (text, whether it is the cause).
-    pieces = [(choice.one("opener", OPENERS), False), (cause, True)]
+    choice = plan.choice
+    part = choice.one("part", plan.limit.part)
+    opening = _filled(choice.one("opening", words("opening", plan.style)), plan, part)
+    before = choice.one("before", words("before"))
+    cause = _judged(plan, part)
+    pieces = [before, cause]
     if plan.other_broken is not None:
-        other = _other(plan, part)
-        joiner = choice.one("joiner", JOINERS)
-        if plan.other_first:
-            pieces = [(choice.one("opener", OPENERS) + other + joiner, False), (cause, True)]
-        else:
-            pieces += [(joiner + other, False)]
-    pieces += [(".", False)]
+        other, joiner = _other(plan, part, plan.other_broken), choice.one("joiner", words("joiner"))
+        pieces = [before, other, joiner, cause] if plan.other_first else [before, cause, joiner, other]
+    pieces.append(".")
     if plan.aside:
-        aside = _filled(choice.one("aside text", ASIDES), plan, part)
-        pieces = [*pieces, (" " + aside, False)] if choice.chance("aside last", 0.5) else [(aside + " ", False), *pieces]
-    return _joined([(opening + " ", False), *pieces], plan)
+        aside = _filled(choice.one("aside", words("aside")), plan, part)
+        pieces = [*pieces, aside] if choice.chance("aside last", 0.5) else [aside, *pieces]
+    return _joined([opening, *pieces], cause, plan)
 
 
-def _joined(pieces: list[tuple[str, bool]], plan: Plan) -> tuple[str, int, int]:
+def _joined(pieces: list[str], cause: str, plan: Plan) -> tuple[str, int, int]:
+    """Put the pieces together, misspelling the opening and the cause, and keep count of where the cause lies."""
     text, start, end = "", 0, 0
-    for index, (piece, is_cause) in enumerate(pieces):
-        if plan.later_words:
-            piece = reword(piece)
-        piece = misspell(piece, plan.choice, f"noise {index}", plan.noise if is_cause or index == 0 else 0)
+    for index, piece in enumerate(pieces):
+        said = reword(piece) if plan.later_words else piece
+        if index == 0 or piece is cause:
+            said = misspell(said, plan.choice, f"noise {index}", plan.noise)
+        if text and said and not text.endswith(" ") and not said.startswith((".", ",", ";")):
+            text += " "
         if text.endswith((". ", ": ")) or not text:
-            piece = _capital(piece)
-        if is_cause:
-            start, end = len(text), len(text) + len(piece)
-        text += piece
+            said = _capital(said)
+        if piece is cause:
+            start, end = len(text), len(text) + len(said)
+        text += said
     return text, start, end
 
 
-def _statement(slot: str, plan: Plan, part: str) -> str:
-    """Subject and predicate on the judged component."""
+def _judged(plan: Plan, part: str) -> str:
+    """The statement on the judged component."""
     choice = plan.choice
-    subject = choice.one(f"{slot} subject", CURRENT).format(part=part)
+    subject = choice.one("subject", words("current")).format(part=part)
+    if plan.scope == "never":
+        return f"{subject} {choice.one('negating', words('negating'))} {_predicate(plan, not plan.broken)}"
     if plan.scope == "one":
-        return f"{subject} {_predicate(slot, plan, plan.broken)}"
-    count = choice.one(f"{slot} count", ("four", "five", "six", "eight", "ten", "twelve"))
-    noun = choice.one(f"{slot} specimen", ("specimens", "samples", "pieces", "units"))
-    of = f"{count} {noun} of {subject}"
-    if plan.scope == "all":
-        return f"{choice.one(f'{slot} all', ('each of the', 'every one of the', 'all'))} {of} {_predicate(slot, plan, plan.broken)}"
-    if plan.scope == "none":
-        return f"{choice.one(f'{slot} none', ('none of the', 'not one of the'))} {of} {_predicate(slot, plan, not plan.broken)}"
-    if plan.scope == "some":
-        return f"{choice.one(f'{slot} some', ('one of the', 'two of the', 'a single one of the'))} {of} {_predicate(slot, plan, True)}"
-    return f"{choice.one(f'{slot} but', ('all but one of the', 'all except two of the'))} {of} {_predicate(slot, plan, False)}"
+        affirming = "" if plan.evidence == "number" else choice.one("affirming", words("affirming"))
+        return " ".join(filter(None, (subject, affirming, _predicate(plan, plan.broken))))
+    # A predicate of all specimens is that of the component; of none of them, its opposite; any that broke it decide.
+    broken = {"all": plan.broken, "none": not plan.broken, "some": True, "all but one": False}[plan.scope]
+    quantifier = choice.one(f"quantifier {plan.scope}", words("quantifier", plan.scope))
+    count, specimen = choice.one("count", words("count")), choice.one("specimen", words("specimen"))
+    return f"{quantifier} {count} {specimen} of {subject} {_predicate(plan, broken)}"
 
 
-def _other(plan: Plan, part: str) -> str:
-    subject = plan.choice.one("other subject", OTHER).format(part=part)
-    assert plan.other_broken is not None  # noqa: S101  # the caller asked
-    return f"{subject} {_worded('other', plan.choice, plan.limit, plan.other_evidence, plan.other_broken)}"
+def _other(plan: Plan, part: str, broken: bool) -> str:
+    """The statement on a component that is not judged."""
+    subject = plan.choice.one("other subject", words("other")).format(part=part)
+    return f"{subject} {_worded(plan, 'other', plan.other_evidence, broken)}"
 
 
-def _predicate(slot: str, plan: Plan, broken: bool) -> str:
+def _predicate(plan: Plan, broken: bool) -> str:
     if plan.evidence != "number":
-        return _worded(slot, plan.choice, plan.limit, plan.evidence, broken)
+        return _worded(plan, "cause", plan.evidence, broken)
     limit = plan.limit
-    given = plan.choice.one(f"{slot} given", GIVEN[limit.kind]).format(
+    given = plan.choice.one("given", words("given", limit.kind)).format(
         limit=number(limit.value, limit.unit), regulation=limit.regulation
     )
     value = convert(limit.value * plan.ratio, limit.unit, plan.unit)
-    return plan.choice.one(f"{slot} numbered", NUMBERED).format(
+    return plan.choice.one("numbered", words("numbered")).format(
         quantity=limit.quantity, value=number(value, plan.unit), given=given
     )
 
 
-def _worded(slot: str, choice: Choice, limit: Limit, evidence: Evidence, broken: bool) -> str:
+def _worded(plan: Plan, slot: str, evidence: Evidence, broken: bool) -> str:
+    choice, limit = plan.choice, plan.limit
     if evidence == "event":
         return choice.one(f"{slot} event {broken}", limit.broken if broken else limit.kept)
+    if evidence == "general":
+        predicate = choice.one(f"{slot} general {broken}", words("general", OUTCOME[broken]))
+        return predicate.format(quantity=limit.quantity, regulation=limit.regulation)
     above = broken == (limit.kind == "maximum")
-    return choice.one(f"{slot} showing", SHOWING).format(
+    return choice.one(f"{slot} showing", words("showing")).format(
         quantity=limit.quantity,
-        side=choice.one(f"{slot} side", ABOVE if above else BELOW),
-        bound=choice.one(f"{slot} bound", BOUNDS[limit.kind]).format(regulation=limit.regulation),
+        side=choice.one(f"{slot} side", words("side", "above" if above else "below")),
+        bound=choice.one(f"{slot} bound", words("bound", limit.kind)).format(regulation=limit.regulation),
     )
 
 
 def _filled(template: str, plan: Plan, part: str) -> str:
+    """An opening or an aside with its blanks filled."""
     choice = plan.choice
-    degrees = choice.whole("celsius", 18, 27)
+    celsius = choice.whole("degrees", 18, 27)
     return template.format(
         part=part,
         Part=_capital(part),
@@ -113,10 +113,10 @@ def _filled(template: str, plan: Plan, part: str) -> str:
         regulation=plan.limit.regulation,
         clause=plan.limit.clause,
         quantity=plan.limit.quantity,
-        week=choice.whole("week", 2, 51),
+        number=choice.whole("number", 2, 51),
         letter=choice.one("letter", "ABCDEFGH"),
-        month=choice.one("month", PLACES),
-        celsius=choice.one("degrees", (f"{degrees} °C", f"{round(degrees * 1.8 + 32)} °F")),
+        month=choice.one("month", words("month")),
+        temperature=choice.one("scale", (f"{celsius} °C", f"{celsius * 1.8 + 32:.0f} °F")),
     )
 
 
