@@ -57,6 +57,9 @@ unit: setup ## the tests alone
 bench: setup ## every benchmark; the table stands in docs/performance.md
 	@python benchmarks/run.py
 
+docs: setup ## write docs/reference.md from the code
+	@python docs/generate.py
+
 lock: setup ## resolve requirements/*.in again
 	@requirements/compile
 
