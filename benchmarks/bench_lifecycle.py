@@ -1,4 +1,4 @@
-"""The whole `main` run against its training alone (at most 1.6), and an unchanged second run against the first (at most 0.1).
+"""The whole `main` run against its training alone (1.6), and an unchanged second run against the first (0.1).
 
 Runs what `make run` runs, in an empty home of its own: MLflow server, `mlflow run . -e main`, twice. About eight
 minutes on two cores; `--preset quick` makes it three, for a look.
