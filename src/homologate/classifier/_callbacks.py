@@ -19,8 +19,8 @@ __all__ = ["Curves", "Keeper", "Shown"]
 class Keeper(lightning.Callback):
     """Keeps the best weights, stops when validations no longer gain, and saves where a kill would leave us.
 
-    The best validation is the one with the highest average precision; the linear probe competes as step 0, so
-    fine-tuning can never leave the validation rows worse off than the probe.
+    The best validation is the one with the highest average precision, and among equals (to four digits) the one with
+    the lowest loss. The linear probe competes as step 0, so fine-tuning can never leave the validation rows worse off.
 
     Args:
         progress: where the training starts: the probe, or what a killed training left.
@@ -49,11 +49,11 @@ class Keeper(lightning.Callback):
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         """Judge this validation."""
-        now, score = self.progress, pl_module.validation["average_precision"]
-        weights = weights_of(pl_module.network)
+        now, weights = self.progress, weights_of(pl_module.network)
+        best = next(found for found in now.history if found["step"] == now.best_step)
         now.history.append({"step": pl_module.step, **pl_module.validation})
-        if score > now.best_score:
-            now.best_step, now.best_score = pl_module.step, score
+        if _score(pl_module.validation) > _score(best):
+            now.best_step = pl_module.step
             now.best_weights, now.best_logits = weights, pl_module.logits
             now.validations_without_gain = 0
         else:
@@ -116,6 +116,10 @@ class Shown(lightning.Callback):
             f"step {pl_module.step}: valid loss {found['loss']:.3f}, average precision "
             f"{found['average_precision']:.3f}, F1 {found['f1']:.3f}"
         )
+
+
+def _score(found: dict[str, float]) -> tuple[float, float]:
+    return round(found["average_precision"], 4), -found["loss"]
 
 
 def weights_of(network: Network) -> dict[str, Tensor]:

@@ -27,7 +27,7 @@ SCHEMA = 1
 class Progress:
     """How far a training has come.
 
-    `best_*` belong to the validation with the best score so far; `best_step` 0 is the linear probe itself.
+    `best_*` belong to the best validation so far, which is in `history`; `best_step` 0 is the linear probe itself.
     """
 
     step: int
@@ -35,7 +35,6 @@ class Progress:
     optimizer: dict[str, Any]
     random: Tensor
     best_step: int
-    best_score: float
     best_weights: dict[str, Tensor]
     best_logits: Tensor
     validations_without_gain: int

@@ -159,7 +159,6 @@ def _probed(
         optimizer={},
         random=torch.get_rng_state(),
         best_step=0,
-        best_score=found["average_precision"],
         best_weights=weights,
         best_logits=logits,
         validations_without_gain=0,
