@@ -1,0 +1,58 @@
+"""Evidence: measure the bytes that will be served, and show it so that a person can decide in three minutes.
+
+    evaluate(model_dir, frame, settings, digest=…)   how good the verdicts are, for whom, and how sure that is
+    explain(model_dir, frame, settings, digest=…)    what the verdicts rest on, and how far the shown words are true
+    cards(facts…)                                    model card, data card and Responsible-AI page from those facts
+    render(facts)                                    one self-contained page of HTML from facts of any kind
+
+Everything is measured through the scorer on ONNX bytes; no torch, transformers or mlflow run may be imported here.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from homologate.evidence._scoring import TextScorer
+    from homologate.evidence.cards import cards
+    from homologate.evidence.evaluate import evaluate, evaluate_scorers
+    from homologate.evidence.explain import explain, explain_scorer
+    from homologate.evidence.items import items_of, jsonl
+    from homologate.evidence.render import render
+
+__all__ = [
+    "TextScorer",
+    "cards",
+    "evaluate",
+    "evaluate_scorers",
+    "explain",
+    "explain_scorer",
+    "items_of",
+    "jsonl",
+    "render",
+]
+
+_HOMES = {
+    "TextScorer": "_scoring",
+    "cards": "cards",
+    "evaluate": "evaluate",
+    "evaluate_scorers": "evaluate",
+    "explain": "explain",
+    "explain_scorer": "explain",
+    "items_of": "items",
+    "jsonl": "items",
+    "render": "render",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value  # a submodule of the same name must not shadow the function
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
