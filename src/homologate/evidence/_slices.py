@@ -7,6 +7,7 @@ chance alone gives, because among ten small slices the best and the worst always
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,7 @@ RATES = ("accuracy", "miss_rate", "false_stop_rate", "stopped_rate")
 """What is compared between slices; `miss_rate` among positives, `false_stop_rate` among negatives."""
 
 _SHUFFLES = 500
+_MERGED = "small slices together"
 
 
 def columns(frame: pd.DataFrame) -> dict[str, NDArray[np.object_]]:
@@ -61,7 +63,7 @@ def measure_slices(
     """
     kept, merged = _merge(names)
     found: dict[str, Any] = {"rows": [], "merged": merged, "gap": {}, "not_measured": None}
-    slices = sorted(set(kept), key=lambda name: (-int(np.sum(kept == name)), name))
+    slices = _in_order(kept)
     if len(slices) < 2:
         found["not_measured"] = f"every row falls into one slice, {slices[0]!r}" if slices else "no rows"
         return found
@@ -77,6 +79,20 @@ def measure_slices(
     generator = np.random.default_rng(seed)
     found["gap"] = {rate: _gap(kept, slices, hits[rate], among[rate], resampler, generator) for rate in RATES}
     return found
+
+
+def _in_order(names: NDArray[np.object_]) -> list[str]:
+    """Slices that are numbers by number (years, lengths), others by size; merged ones last."""
+    values, counts = np.unique(names.astype(str), return_counts=True)
+    sizes = {str(value): int(count) for value, count in zip(values, counts, strict=True)}
+    leading = {name: re.match(r"\d+(?! small slices)", name) for name in sizes}
+    numbers = sum(found is not None for found in leading.values()) >= len(sizes) - 1
+
+    def place(name: str) -> tuple[bool, int, str]:
+        found = leading[name]
+        return _MERGED in name, (int(found.group()) if found else 0) if numbers else -sizes[name], name
+
+    return sorted(sizes, key=place)
 
 
 def _rates(verdicts: Verdicts) -> tuple[dict[str, NDArray[np.bool_]], dict[str, NDArray[np.bool_]]]:
@@ -120,7 +136,7 @@ def _merge(names: NDArray[np.object_]) -> tuple[NDArray[np.object_], list[dict[s
     small = {value: int(count) for value, count in zip(values, counts, strict=True) if count < LEAST_ROWS}
     if len(small) < 2:
         return names, []
-    label = f"{len(small)} small slices together"
+    label = f"{len(small)} {_MERGED}"
     kept = np.array([label if name in small else name for name in names], dtype=object)
     return kept, [{"name": name, "rows": rows} for name, rows in sorted(small.items())]
 
@@ -170,7 +186,9 @@ def _spread(top: NDArray[Any], bottom: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _length(count: int, edges: NDArray[np.int64]) -> str:
-    for low, high in zip([None, *edges[:-1].tolist()], edges.tolist(), strict=True):
+    low = 1
+    for high in edges.tolist():
         if count <= high:
-            return f"up to {high} words" if low is None else f"{low + 1} to {high} words"
-    return f"over {int(edges[-1])} words"
+            return f"{low} to {high} words"
+        low = high + 1
+    return f"{low} words or more"

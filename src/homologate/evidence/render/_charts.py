@@ -182,10 +182,11 @@ def steps_chart(
     styles = {"occlusion": "second", "random": "base", "shares": "ours"}
     words = {"shares": "strongest by the shown words", "occlusion": "strongest by occlusion", "random": "random words"}
     bounds = [v[key] for values in series.values() for v in values for key in ("low", "high") if v[key] is not None]
-    low, high = min(0.0, *bounds), max(0.0, *bounds)
+    low, high = min(bounds), max(bounds)
+    low, high = (min(0.0, low), high) if name == "deletion" else (low - 0.05 * (high - low), high)
     plot = Plot(
-        title, about, (0, max(steps)), (low, high * 1.05 or 1.0), "words", y_label, [(s, str(s)) for s in steps],
-        _even(high, low), name,
+        title, about, (0, max(steps)), (low, high + 0.05 * (high - low) or 1.0), "words", y_label,
+        [(step, str(step)) for step in steps], _even(high, low), name,
     )  # fmt: skip
     for key, style in styles.items():
         if key in series:

@@ -47,8 +47,12 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def signed(value: float | None, digits: int = 3) -> str:
-    """0.05 → +0.050."""
-    return UNTOLD if value is None else f"{value:+.{digits}f}".replace("-", "−")
+    """0.05 → +0.050; what would round to nothing keeps its first digit."""
+    if value is None:
+        return UNTOLD
+    if value and abs(value) < 0.5 * 10**-digits:
+        return f"{value:+.1g}".replace("-", "−")
+    return f"{value:+.{digits}f}".replace("-", "−")
 
 
 def span(interval: Mapping[str, Any], how: str = "number", digits: int | None = None) -> str:

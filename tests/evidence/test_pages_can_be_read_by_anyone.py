@@ -1,0 +1,189 @@
+"""Every page is self-contained, follows from its facts alone, and passes axe in a real browser, in every light."""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from homologate.errors import DataError
+from homologate.evidence import cards, render
+from homologate.evidence.render import KINDS
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+VIEWS: dict[str, dict[str, Any]] = {
+    "light": {"viewport": {"width": 1180, "height": 900}, "color_scheme": "light"},
+    "dark": {"viewport": {"width": 1180, "height": 900}, "color_scheme": "dark"},
+    "phone": {"viewport": {"width": 360, "height": 740}, "color_scheme": "light"},
+}
+
+
+@pytest.fixture(scope="module")
+def parity() -> dict[str, Any]:
+    flip = {"id": "row-7", "text": "The hose <b>burst</b>.", "torch": 0.49, "answered": 0.52, "from": "compliant"}
+    same = {"max_difference": 2e-7, "mean_difference": 1e-8, "label_agreement": 1.0, "flips": []}
+    return {
+        "schema": 1,
+        "kind": "parity",
+        "subject": {"digest": "sha256:" + "0" * 64},
+        "verdict": "210 test texts: fp32 differs by at most 2.0e-07 and flips 0; int8 by at most 0.030 and flips 1.",
+        "passed": False,
+        "checks": {"fp32 flips no verdict": True, "int8 agrees on 99% of labels": False},
+        "texts": 210,
+        "threshold": 0.5,
+        "fp32": same,
+        "int8": {**same, "max_difference": 0.03, "flips": [flip | {"to": "non-compliant"}]},
+        "shapes": {
+            "batch_sizes": [1, 2, 33],
+            "lengths": [1, 2, 256],
+            "max_difference_by_batch_size": {"1": 1e-7, "2": 1e-7, "33": 2e-7},
+            "max_difference": 2e-7,
+        },
+        "tokens": {"compared": 210, "differences": []},
+    }
+
+
+@pytest.fixture(scope="module")
+def everything(
+    evaluation: dict[str, Any], explanation: dict[str, Any], parity: dict[str, Any]
+) -> dict[str, dict[str, Any]]:
+    made = cards(evaluation, explanation, parity)
+    return {"evaluation": evaluation, "explanation": explanation, "parity": parity, **made}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    if not Path(CHROMIUM).exists() and shutil.which("chromium") is None:
+        reason = f"no browser at {CHROMIUM}; install Debian's package chromium"
+        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_page_asks_for_nothing_outside_itself_and_needs_no_script(
+    kind: str, everything: dict[str, dict[str, Any]]
+) -> None:
+    page = render(everything[kind])
+    assert "<script" not in page
+    assert not re.search(r"""(src|href)=["'](?!#)""", page)
+    assert not re.search(r"url\(|@import|https?://", page)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_verdict_is_the_first_heading(kind: str, everything: dict[str, dict[str, Any]]) -> None:
+    page = render(everything[kind])
+    assert re.findall(r"<h1>(.*?)</h1>", page) == [_escaped(everything[kind]["verdict"])]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_axe_finds_nothing_and_nothing_overflows(
+    kind: str, view: str, everything: dict[str, dict[str, Any]], browser: Browser, tmp_path: Path
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    file = tmp_path / f"{kind}.html"
+    file.write_text(render(everything[kind]), encoding="utf-8")
+    page = browser.new_page(**VIEWS[view])
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(file.as_uri())
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth") <= VIEWS[view]["viewport"]["width"]
+    assert asked == [file.as_uri()]
+    page.close()
+
+
+def test_every_chart_is_named_and_explained_in_a_sentence(everything: dict[str, dict[str, Any]]) -> None:
+    for kind in ("evaluation", "explanation"):
+        page = render(everything[kind])
+        charts = re.findall(r'<svg class="chart".*?</svg>', page, flags=re.S)
+        assert charts
+        assert all("<title" in chart and "<desc" in chart for chart in charts)
+        for figure in re.findall(r"<figure>.*?</figure>", page, flags=re.S):
+            caption = re.search(r"<figcaption>(.*?)</figcaption>", figure, flags=re.S)
+            assert caption
+            assert caption.group(1).strip().endswith(".")
+
+
+def test_a_text_that_looks_like_markup_is_shown_not_obeyed(everything: dict[str, dict[str, Any]]) -> None:
+    assert "The hose &lt;b&gt;burst&lt;/b&gt;." in render(everything["parity"])
+    facts = copy.deepcopy(everything["evaluation"])
+    facts["worst"]["missed"][0] |= {"text": "<img onerror=x>", "words": [[0, 4, 1.0], [5, 12, -0.5]], "cause": [1, 9]}
+    page = render(facts)
+    assert "<img" not in page
+    assert re.sub(r"<.*?>", "", page).count("&lt;img onerror=x") >= 1
+
+
+def test_the_same_facts_give_the_same_bytes(everything: dict[str, dict[str, Any]]) -> None:
+    facts = everything["explanation"]
+    assert render(facts) == render(copy.deepcopy(facts))
+
+
+def test_highlighting_loses_no_character_of_the_text(everything: dict[str, dict[str, Any]]) -> None:
+    from html import unescape
+
+    from homologate.evidence.render._format import highlighted
+
+    for examples in everything["explanation"]["examples"].values():
+        for example in examples:
+            assert unescape(re.sub(r"<.*?>", "", str(highlighted(example)))) == example["text"]
+
+
+def test_cards_repeat_the_facts_and_admit_what_was_not_measured(everything: dict[str, dict[str, Any]]) -> None:
+    card, page = everything["model-card"], everything["responsible-ai"]
+    assert card["evaluation"]["metrics"] == everything["evaluation"]["metrics"]
+    assert [principle["name"] for principle in page["principles"]] == [
+        "Fairness", "Inclusiveness", "Reliability and safety", "Transparency", "Privacy and security", "Accountability",
+    ]  # fmt: skip
+    answers = [answer for principle in page["principles"] for answer in principle["answers"]]
+    assert {answer["answer"] for answer in answers if not answer["measured"]} == {"not measured"}
+    assert "not measured" in render(page)
+    alone = cards(everything["evaluation"])["responsible-ai"]
+    transparency = next(one for one in alone["principles"] if one["name"] == "Transparency")
+    assert not any(answer["measured"] for answer in transparency["answers"])
+
+
+def test_cards_of_different_bytes_are_refused(everything: dict[str, dict[str, Any]]) -> None:
+    other = {**everything["explanation"], "subject": {"digest": "sha256:" + "f" * 64}}
+    with pytest.raises(DataError, match="about different bytes") as raised:
+        cards(everything["evaluation"], other)
+    assert "f" * 64 in str(raised.value)
+
+
+def test_facts_of_an_unknown_kind_or_another_schema_or_cut_short_are_refused(
+    everything: dict[str, dict[str, Any]],
+) -> None:
+    with pytest.raises(DataError, match="kind 'horoscope'") as raised:
+        render({"kind": "horoscope"})
+    assert "evaluation, explanation, parity" in str(raised.value)
+    with pytest.raises(DataError, match="of schema 0"):
+        render({**everything["evaluation"], "schema": 0})
+    cut = {name: value for name, value in everything["evaluation"].items() if name != "slices"}
+    with pytest.raises(DataError, match="incomplete"):
+        render(cut)
+
+
+def _escaped(text: str) -> str:
+    from markupsafe import escape
+
+    return str(escape(text))
