@@ -182,6 +182,16 @@ class Ledger:
         with _told("read"), self._reader.connect() as connection:
             return _rows(connection, after)
 
+    def rows_at(self, numbers: Sequence[int]) -> list[Row]:
+        """The rows of these numbers, oldest first."""
+        found: list[Row] = []
+        with _told("read"), self._reader.connect() as connection:
+            for first in range(0, len(numbers), 500):
+                some = _ROWS.c.seq.in_(numbers[first : first + 500])
+                rows = connection.execute(select(_ROWS).where(some).order_by(_ROWS.c.seq))
+                found += [_read(seq, digest, told) for seq, digest, told in rows]
+        return found
+
     def export(self) -> Iterator[bytes]:
         """Every row as one line of an export, line breaks included, for `registry_promotion.verifier`."""
         with _told("read"), self._reader.connect() as connection:

@@ -195,10 +195,16 @@ class Policy(_Strict):
             raise ValueError(f"two rules have the id {', '.join(twice)}")
         return self
 
-    @functools.cached_property
+    @property
     def digest(self) -> str:
         """SHA-256 of what the policy demands, `"sha256:<hex>"`; comments and layout do not count, every word does."""
-        return sha256_of(canonical(self.model_dump(mode="json", by_alias=True)))
+        return _digest(self)
+
+
+@functools.lru_cache(maxsize=64)
+def _digest(policy: Policy) -> str:
+    # Kept by value, not on the object: a changed copy must not carry the digest of what it was copied from.
+    return sha256_of(canonical(policy.model_dump(mode="json", by_alias=True)))
 
 
 def load_policy(path: str | os.PathLike[str]) -> Policy:

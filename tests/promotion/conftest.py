@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from homologate.errors import ModelError
 from registry_promotion.decision import Approval, Champion, Decision, EvidenceBundle, decide
+from registry_promotion.gate import Gate
+from registry_promotion.ledger import Ledger
 from registry_promotion.policy import Policy, shipped_policies
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -195,3 +199,85 @@ def altered() -> Callable[..., EvidenceBundle]:
         return replace(bundle, facts=facts)
 
     return alter
+
+
+class Shelf:
+    """Versions and their evidence, as a registry would have them; tests change what is on it."""
+
+    def __init__(self) -> None:
+        self.bundles: dict[str, EvidenceBundle] = {}
+
+    def put(self, version: str, *, wrong: tuple[int, ...] = (), author: str = "author") -> EvidenceBundle:
+        """Put a version with complete evidence about bytes of its own on the shelf."""
+        digest = f"sha256:{int(version):064x}"
+        made = replace(complete_evidence(digest, version=version, wrong=wrong), authors=frozenset({author}))
+        self.bundles[version] = made
+        return made
+
+    def fetch(self, model: str, version: str) -> EvidenceBundle:
+        if version not in self.bundles:
+            raise ModelError(f"no version {version!r} of {model!r}")
+        return self.bundles[version]
+
+    def digest(self, model: str, version: str) -> str:
+        return str(self.fetch(model, version).digest)
+
+    def locations(self, model: str, version: str) -> list[str]:
+        return [f"file:///artifacts/{model}/{version}"]
+
+
+class Clock:
+    """A clock that tests set."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_days(self, days: float) -> None:
+        self.now += timedelta(days=days)
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    """Versions 7 and 8, each complete; 8 is wrong on one item."""
+    made = Shelf()
+    made.put("7")
+    made.put("8", wrong=(3,))
+    return made
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Noon, until a test says otherwise."""
+    return Clock()
+
+
+@pytest.fixture
+def lenient() -> dict[str, Policy]:
+    """The shipped policies by stage, Production under the demonstration's: one move needs no day in Staging."""
+    return shipped_policies(demonstration=True)
+
+
+@pytest.fixture
+def gate(tmp_path: Path, shelf: Shelf, clock: Clock, lenient: dict[str, Policy]) -> Iterator[Gate]:
+    """A gate over a ledger on SQLite."""
+    ledger = Ledger(f"sqlite:///{tmp_path / 'registry.db'}", clock=clock)
+    yield Gate(ledger, lenient, shelf, admins={"ada"}, clock=clock)
+    ledger.close()
+
+
+@pytest.fixture
+def promoted() -> Callable[..., str]:
+    """`promoted(gate, "7")`: a version taken to Production by the book; the request's id."""
+    return promote
+
+
+def promote(gate: Gate, version: str, stage: str = "Production") -> str:
+    asked = gate.request("parts", version, stage, "rita", "it is better")
+    for person in ("ann", "bob"):
+        gate.approve(asked.id, person, "read the reports")
+    gate.authorise_transition("parts", version, stage, "rita")
+    gate.record_transition("parts", version, stage, "rita")
+    return asked.id

@@ -109,6 +109,12 @@ def test_the_digest_changes_with_any_word_but_not_with_comments_or_layout(tmp_pa
         assert load_policy(written(tmp_path, **change)).digest != original
 
 
+def test_a_changed_copy_has_its_own_digest() -> None:
+    policy = load_policy(POLICY_FOLDER / "staging.yaml")
+    before = policy.digest
+    assert policy.model_copy(update={"says": "Something else entirely."}).digest != before
+
+
 def test_a_policy_explains_itself_in_sentences() -> None:
     lines = explain(shipped_policies()["Production"])
     assert lines[0].startswith("production (Production): ")
