@@ -18,6 +18,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from homologate.attest import Signer
 from homologate.errors import RefusedError
 from registry_promotion.checks import (
     ask_again,
@@ -80,6 +81,7 @@ class Gate(Requests):
         policies: by stage; a guarded stage without one lets nothing in.
         evidence_source: fetches and verifies evidence.
         admins: accounts that may break the glass.
+        signer: signs each answer as an in-toto statement kept in its row; None leaves them unsigned.
         clock: what time it is; the real one by default.
     """
 
@@ -90,9 +92,10 @@ class Gate(Requests):
         evidence_source: EvidenceSource,
         *,
         admins: Collection[str] = (),
+        signer: Signer | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
-        super().__init__(ledger, policies, evidence_source, clock=clock)
+        super().__init__(ledger, policies, evidence_source, signer=signer, clock=clock)
         self.admins = tuple(admins)
         self._granted: dict[tuple[str, str, str, str], Authorisation] = {}
 

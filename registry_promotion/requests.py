@@ -12,6 +12,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
+from homologate.attest import Signer, sign_statement
+from homologate.attest.statements import timestamp
 from homologate.errors import HomologateError, UsageError
 from registry_promotion.book import Book
 from registry_promotion.checks import as_of, may_approve, must_be_movable, said, still_waiting
@@ -51,6 +53,7 @@ class Requests(Book):
         ledger: where everything is recorded.
         policies: by stage; a guarded stage without one lets nothing in.
         evidence_source: fetches and verifies evidence.
+        signer: signs each answer as an in-toto statement kept in its row; None leaves them unsigned.
         clock: what time it is; the real one by default.
     """
 
@@ -60,10 +63,12 @@ class Requests(Book):
         policies: Mapping[str, Policy],
         evidence_source: EvidenceSource,
         *,
+        signer: Signer | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
         super().__init__(ledger, clock=clock)
         self.policies, self.evidence_source = dict(policies), evidence_source
+        self._signer = signer
 
     def request(self, model: str, version: str, stage: str, user: str, reason: str) -> Request:
         """Ask for a version to go to a stage. Every rule is answered at once and the answer recorded with the request.
@@ -106,7 +111,11 @@ class Requests(Book):
         with self._writing() as (writer, standing):
             asked = still_waiting(standing, asked.id, self.policies)
             may_approve(asked, decision, policy, user)
-            payload: dict[str, Any] = {"request": asked.id, "champion_digest": decision.champion_digest}
+            payload: dict[str, Any] = {
+                "request": asked.id,
+                "champion_digest": decision.champion_digest,
+                **self._signed(asked, "approved", user, comment, writer.now()),
+            }
             writer.append(_entry("approval", decision, user, comment, payload))
         return self.find(request_id)
 
@@ -122,7 +131,8 @@ class Requests(Book):
         with self._writing() as (writer, standing):
             asked = still_waiting(standing, request_id, self.policies)
             bound = (asked.model, asked.version, asked.stage, asked.digest, asked.policy_digest)
-            writer.append(Entry("rejection", user, *bound, comment, {"request": asked.id}))
+            signed = self._signed(asked, "rejected", user, comment, writer.now())
+            writer.append(Entry("rejection", user, *bound, comment, {"request": asked.id, **signed}))
         return self.find(request_id)
 
     def decide(self, request_id: str) -> Decision:
@@ -200,6 +210,24 @@ class Requests(Book):
         if "evaluation" not in found.facts:
             return replace(known, fault=f"the champion, version {placed.version}, has no evaluation to compare with")
         return replace(known, evaluation=found.facts["evaluation"])
+
+    def _signed(self, asked: Request, answer: str, user: str, comment: str, at: datetime) -> dict[str, Any]:
+        """The answer as a signed statement about the bytes, where there is a signer and there are bytes."""
+        if self._signer is None or asked.digest is None:
+            return {}
+        predicate = {
+            "request": asked.id,
+            "model": asked.model,
+            "version": asked.version,
+            "stage": asked.stage,
+            "answer": answer,
+            "by": user,
+            "at": timestamp(at),
+            "comment": comment,
+            "policy_digest": asked.policy_digest,
+            "champion_digest": asked.champion_digest,
+        }
+        return {"statement": sign_statement("approval", asked.digest, predicate, self._signer, name=asked.model)}
 
     def _waiting(self, request_id: str) -> Request:
         self.find(request_id)

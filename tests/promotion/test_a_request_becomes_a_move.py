@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from homologate.attest import load_trusted_keys, make_signing_key, verify_envelope
 from homologate.errors import ModelError, RefusedError, UsageError
 from registry_promotion.gate import Gate
+from registry_promotion.ledger import Ledger
 
 
 def kinds(gate: Gate) -> list[str]:
@@ -53,6 +56,24 @@ def test_a_request_records_the_whole_decision_with_its_rules(gate: Gate) -> None
         "state",
         "approvals",
     } <= set(facts)
+
+
+def test_answers_are_signed_statements_about_the_bytes_where_the_gate_has_a_key(
+    tmp_path: Path, shelf: Any, clock: Any, lenient: Any
+) -> None:
+    key = make_signing_key(tmp_path)
+    gate = Gate(Ledger(f"sqlite:///{tmp_path}/registry.db", clock=clock), lenient, shelf, signer=key, clock=clock)
+    asked = gate.request("parts", "7", "Production", "rita", "please")
+    gate.approve(asked.id, "ann", "read all three")
+    gate.reject(asked.id, "bob", "too few hoses")
+    trusted = load_trusted_keys(tmp_path)
+    signed = [verify_envelope(row["payload"]["statement"], trusted) for row in gate.history("parts")[1:]]
+    assert [(one.kind, one.subject, one.predicate["by"], one.predicate["answer"]) for one in signed] == [
+        ("approval", asked.digest, "ann", "approved"),
+        ("approval", asked.digest, "bob", "rejected"),
+    ]
+    assert signed[0].predicate["policy_digest"] == asked.policy_digest
+    gate.ledger.close()
 
 
 def test_evidence_that_does_not_hold_refuses_at_once_and_says_every_reason(gate: Gate, shelf: Any) -> None:
