@@ -14,7 +14,7 @@ import pytest
 
 from homologate.errors import DataError
 from homologate.evidence import cards, render
-from homologate.evidence.render import KINDS
+from homologate.evidence._pages import KINDS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -142,7 +142,7 @@ def test_the_same_facts_give_the_same_bytes(everything: dict[str, dict[str, Any]
 def test_highlighting_loses_no_character_of_the_text(everything: dict[str, dict[str, Any]]) -> None:
     from html import unescape
 
-    from homologate.evidence.render._format import highlighted
+    from homologate.evidence._pages._format import highlighted
 
     for examples in everything["explanation"]["examples"].values():
         for example in examples:

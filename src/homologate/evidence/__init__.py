@@ -14,12 +14,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from homologate.evidence._cards import cards
+    from homologate.evidence._evaluate import evaluate, evaluate_scorers
+    from homologate.evidence._explain import explain, explain_scorer
+    from homologate.evidence._items import items_of, jsonl
+    from homologate.evidence._pages import render
     from homologate.evidence._scoring import TextScorer
-    from homologate.evidence.cards import cards
-    from homologate.evidence.evaluate import evaluate, evaluate_scorers
-    from homologate.evidence.explain import explain, explain_scorer
-    from homologate.evidence.items import items_of, jsonl
-    from homologate.evidence.render import render
 
 __all__ = [
     "TextScorer",
@@ -35,23 +35,21 @@ __all__ = [
 
 _HOMES = {
     "TextScorer": "_scoring",
-    "cards": "cards",
-    "evaluate": "evaluate",
-    "evaluate_scorers": "evaluate",
-    "explain": "explain",
-    "explain_scorer": "explain",
-    "items_of": "items",
-    "jsonl": "items",
-    "render": "render",
+    "cards": "_cards",
+    "evaluate": "_evaluate",
+    "evaluate_scorers": "_evaluate",
+    "explain": "_explain",
+    "explain_scorer": "_explain",
+    "items_of": "_items",
+    "jsonl": "_items",
+    "render": "_pages",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value  # a submodule of the same name must not shadow the function
-    return value
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

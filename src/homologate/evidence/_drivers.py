@@ -29,6 +29,7 @@ TOP = 25
 """Of so many strongest words, none may be forbidden."""
 
 _TYPICAL = 3.0
+_HARDLY = 0.005
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ def _typical_words(frame: pd.DataFrame, column: str) -> set[str]:
     """The single words of longer values that stand for the value alone.
 
     Full values are taken out of the texts first. A word that then never occurs belongs to the name only; one that
-    does is typical if the rows of its value use it `_TYPICAL` times as often as other rows.
+    does is typical if the rows of its value use it `_TYPICAL` times as often as other rows, and hardly any of those
+    do: a maker of tyres writes “tyre” more than others, and yet the word is not its name.
     """
     owners = frame[column].str.casefold().to_numpy()
     values = sorted(set(owners) - {""}, key=len, reverse=True)
@@ -100,9 +102,8 @@ def _typical_words(frame: pd.DataFrame, column: str) -> set[str]:
         own = owners == value
         for word in set(re.findall(r"[^\W\d_]{3,}", value)) & there - {value}:
             used = np.array([word in words for words in left])
-            if not used.any() or used[own].mean() >= _TYPICAL * max(
-                float(used[~own].mean()) if (~own).any() else 0, 1e-9
-            ):
+            elsewhere = float(used[~own].mean()) if (~own).any() else 0.0
+            if not used.any() or (elsewhere <= _HARDLY and float(used[own].mean()) > _TYPICAL * elsewhere):
                 found.add(word)
     return found
 

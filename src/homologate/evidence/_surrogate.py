@@ -91,7 +91,9 @@ def fit(
     least = min(_LEAST_TEXTS, len(texts))
     reader = CountVectorizer(binary=True, ngram_range=(1, 2), min_df=least, token_pattern=_WORD, dtype=np.float64)
     seen = reader.fit_transform(texts)
-    kept = _distinct(seen, np.nan_to_num(f_regression(seen, logits)[0]), reader.get_feature_names_out(), words)
+    with np.errstate(invalid="ignore", divide="ignore"):  # a word in every text has no variance
+        strength = np.nan_to_num(f_regression(seen, logits)[0])
+    kept = _distinct(seen, strength, reader.get_feature_names_out(), words)
     rows = np.ascontiguousarray(seen[:, kept].toarray())
     asked = np.ascontiguousarray(reader.transform(ask)[:, kept].toarray())
     names = [str(name) for name in reader.get_feature_names_out()[kept]]

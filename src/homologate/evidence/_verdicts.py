@@ -118,16 +118,22 @@ def _words_decide(facts: Facts) -> str:
 
 
 def _right_words(facts: Facts) -> str:
-    pointing = facts["pointing"].get("all")
-    if pointing and pointing["texts"]:
+    pointing = _pointing_when_right(facts)
+    if pointing:
         return (
-            f"the strongest word lies in the true cause {_percent(pointing['first'])} of the time "
-            f"(a random word {pointing['chance']:.0%})"
+            f"where the verdict is right, the strongest word lies in the true cause {_percent(pointing['first'])} "
+            f"of the time (a random word {pointing['chance']:.0%})"
         )
     found = facts["drivers"]["found"]
     return (
         f"forbidden drivers among the strongest words: {', '.join(found)}" if found else "no forbidden driver was found"
     )
+
+
+def _pointing_when_right(facts: Facts) -> Facts | None:
+    """The pointing game where the verdict is right; a wrong verdict rests on something else by definition."""
+    right: Facts | None = facts["pointing"].get("right")
+    return right if right and right["texts"] else None
 
 
 def explanation_cautions(facts: Facts) -> list[dict[str, str]]:
@@ -136,8 +142,8 @@ def explanation_cautions(facts: Facts) -> list[dict[str, str]]:
     tested = facts["faithfulness"]
     if tested is None or tested["gain"]["deletion"]["low"] is None or tested["gain"]["deletion"]["low"] <= 0:
         found.append(caution("unfaithful", "stop", "The shown words are not proved to decide; do not rely on them."))
-    pointing = facts["pointing"].get("all")
-    if pointing and pointing["texts"] and pointing["first"]["low"] <= pointing["chance"]:
+    pointing = _pointing_when_right(facts)
+    if pointing and pointing["first"]["low"] <= pointing["chance"]:
         found.append(caution("pointing", "stop", "The true cause is found no more often than by a random word."))
     for driver in facts["drivers"]["drivers"]:
         if driver["among_top"]:

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 __all__ = ["explain", "explain_scorer"]
 
 SCHEMA = 1
-_FIT_TEXTS = 500
+_FIT_TEXTS = 400
 _OCCLUDED = 0.5
+_OCCLUDED_WORDS = 20
 _STABLE_EDITS = ("spelling", "white_space", "lower_case")
 _BARS = 20
 _EACH = 3
@@ -111,7 +112,7 @@ def explain_scorer(
     progress("deletion, insertion and occlusion")
     rows = balanced(p >= scorer.threshold, settings.explanation.faithfulness_texts)
     some = _cases(found, test, rows, positive)
-    second = faithfulness.occlusion(scorer, some[: max(1, round(_OCCLUDED * len(some)))]) if some else []
+    second = faithfulness.occlusion(scorer, some[: _affordable(some)]) if some else []
 
     facts: dict[str, Any] = {
         "schema": SCHEMA,
@@ -123,7 +124,7 @@ def explain_scorer(
         "labels": {"negative": settings.data.labels.negative, "positive": positive},
         "served": settings.scoring.precision,
         "threshold": round(float(scorer.threshold), 6),
-        "test_rows": len(test),
+        "texts": len(test),
         "global": _global(surrogate, found, p, scorer.threshold, test, len(fit_rows), resampler),
         "faithfulness": faithfulness.curves(scorer, some, second) if some else None,
         "agreement": faithfulness.agreement(some, second),
@@ -152,6 +153,12 @@ def _cases(
 ) -> list[faithfulness.Case]:
     texts, groups = test["text"].to_numpy(), test["group"].to_numpy()
     return faithfulness.cases([found[i] for i in rows], [texts[i] for i in rows], [groups[i] for i in rows], positive)
+
+
+def _affordable(some: Sequence[faithfulness.Case]) -> int:
+    """How many cases occlusion is done on: half of them at most, and 20 forward passes for each of all cases."""
+    spent = np.cumsum([len(case.words) for case in some])
+    return max(1, min(round(_OCCLUDED * len(some)), int(np.sum(spent <= _OCCLUDED_WORDS * len(some)))))
 
 
 def _global(

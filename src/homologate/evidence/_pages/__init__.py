@@ -58,10 +58,10 @@ def render(facts: Mapping[str, Any]) -> str:
 def _templates() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    from homologate.evidence.render import _charts, _format
+    from homologate.evidence._pages import _charts, _format
 
     environment = Environment(
-        loader=PackageLoader("homologate.evidence.render"),
+        loader=PackageLoader("homologate.evidence._pages"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -95,7 +95,7 @@ def highlighted(example: Mapping[str, Any]) -> Markup:
             inside = marks[start]
         piece: Markup = escape(text[start:end])
         if inside and start < inside[0]:
-            strength = min(_STRENGTHS, int(abs(inside[1]) / most * _STRENGTHS + 0.5))
+            strength = min(_STRENGTHS, int(abs(inside[1]) / most * _STRENGTHS + 0.2))
             if strength:
                 side = "for" if inside[1] > 0 else "against"
                 piece = Markup('<mark class="{} s{}">{}</mark>').format(side, strength, piece)

@@ -17,6 +17,7 @@ from homologate.evidence import _words_on_texts as examples
 from homologate.evidence._baselines import bag_of_words, majority
 from homologate.evidence._behaviour import KNOWN, Rewrite, functionality, invariance, rewrites
 from homologate.evidence._intervals import Resampler, known
+from homologate.evidence._items import columns_of
 from homologate.evidence._leak import probe
 from homologate.evidence._learning_curve import learning_curve
 from homologate.evidence._metrics import Verdicts, compare, curve, measure, reliability
@@ -25,7 +26,6 @@ from homologate.evidence._sample import balanced
 from homologate.evidence._scoring import TextScorer, open_scorers, probabilities
 from homologate.evidence._slices import columns, measure_slices
 from homologate.evidence._verdicts import evaluation_cautions, evaluation_verdict
-from homologate.evidence.items import columns_of
 from homologate.settings import Settings
 
 if TYPE_CHECKING:
