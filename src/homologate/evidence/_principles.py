@@ -95,7 +95,7 @@ def _inclusiveness(evaluation: Facts) -> list[dict[str, Any]]:
             "evaluation.behaviour.tests.awkward",
             f"{awkward['texts'] - awkward['failures']} of {awkward['texts']} awkward inputs are",
         ),
-        _answer("Are other languages judged as well?", "none", None),
+        _answer("Are other languages judged as well?", "", None),
     ]
 
 
@@ -182,8 +182,8 @@ def _privacy(evaluation: Facts) -> list[dict[str, Any]]:
             f"{personal['emails']} of {personal['rows']:,} texts hold something like an e-mail address, "
             f"{personal['telephones']} something like a telephone number",
         ),
-        _answer("Do the texts name persons?", "none", None),
-        _answer("Can a training text be recovered from the model?", "none", None),
+        _answer("Do the texts name persons?", "", None),
+        _answer("Can a training text be recovered from the model?", "", None),
         _answer("Which bytes are meant?", "evaluation.subject.digest", str(evaluation["subject"]["digest"])),
     ]
 
