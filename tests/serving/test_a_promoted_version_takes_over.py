@@ -1,0 +1,228 @@
+"""A moving name: resolved to a number and a digest, met again when it moves, and never believed without its bytes."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from homologate.attest import digest_of
+from homologate.errors import ModelError, RefusedError, StorageError, TrackingError
+from homologate.versions import DIGEST_TAG, Reference, obtain, open_registry, parse_reference
+
+TEXT = "The lamp from lot 7 cracked below the limit at 61 units."
+
+
+class House:
+    """A registered model on a real MLflow server."""
+
+    def __init__(self, uri: str, name: str) -> None:
+        import mlflow
+
+        self.uri, self.name = uri, name
+        self.client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+        self.client.create_registered_model(name)
+        experiment = self.client.create_experiment(name)
+        self.run = self.client.create_run(experiment).info
+
+    def register(self, directory: Path, *, digest: str | None = None, stage: str | None = None) -> str:
+        """Register a directory as homologate does; the number of the version."""
+        folder = f"model-{len(self.client.search_model_versions(f'name={self.name!r}'))}"
+        self.client.log_artifacts(self.run.run_id, str(directory), folder)
+        tags = {DIGEST_TAG: digest or digest_of(directory)}
+        source = f"{self.run.artifact_uri}/{folder}"
+        number = str(self.client.create_model_version(self.name, source, self.run.run_id, tags=tags).version)
+        if stage:
+            self.move(number, stage)
+        return number
+
+    def move(self, number: str, stage: str, archive: bool = True) -> None:
+        """Put a version in a stage."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            self.client.transition_model_version_stage(self.name, number, stage, archive_existing_versions=archive)
+
+
+@pytest.fixture
+def house(mlflow_server: str) -> House:
+    return House(mlflow_server, f"m-{uuid.uuid4().hex[:8]}")
+
+
+def follow(serve: Callable[..., Any], house: House, *words: str) -> Any:
+    return serve(
+        f"models:/{house.name}/Production", "--poll", "0.2", *words, environment={"MLFLOW_TRACKING_URI": house.uri}
+    )
+
+
+def test_hot_reload_drops_no_request_and_every_answer_names_its_version(
+    serve: Callable[..., Any], house: House, model_directory: Path, other_directory: Path
+) -> None:
+    first = house.register(model_directory, stage="Production")
+    server = follow(serve, house)
+    digests = {first: digest_of(model_directory)}
+    seen: list[tuple[int, str, str]] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        with requests.Session() as session:
+            while not stop.is_set():
+                response = session.post(f"{server.url}/v1/score", json={"text": TEXT}, timeout=30)
+                model = response.json()["model"]
+                assert response.headers["X-Model-Digest"] == model["digest"]
+                assert response.headers["X-Model-Version"] == model["version"]
+                seen.append((response.status_code, model["version"], model["digest"]))
+
+    crowd = [threading.Thread(target=ask) for _ in range(4)]
+    [thread.start() for thread in crowd]
+    second = house.register(other_directory, stage="Production")
+    digests[second] = digest_of(other_directory)
+    try:
+        assert server.await_event("model_replaced")["now"] == second
+        # Two promotions in one breath: the server ends at the last.
+        third = house.register(other_directory)
+        house.move(third, "Production")
+        house.move(first, "Production")
+        while server.health().json()["model"]["version"] != first:
+            stop.wait(0.05)
+    finally:
+        stop.set()
+        [thread.join() for thread in crowd]
+    digests[third] = digest_of(other_directory)
+    assert {status for status, _, _ in seen} == {200}
+    assert {first, second} <= {version for _, version, _ in seen}
+    assert all(digests[version] == digest for _, version, digest in seen)
+    assert server.stop() == 0
+
+
+def test_changed_bytes_never_answer_and_the_old_version_goes_on(
+    serve: Callable[..., Any], house: House, model_directory: Path, other_directory: Path
+) -> None:
+    first = house.register(model_directory, stage="Production")
+    server = follow(serve, house)
+    house.register(other_directory, digest=digest_of(model_directory).replace("a", "b"), stage="Production")
+    assert "its bytes are" in server.await_event("model_refused")["because"]
+    health = server.health().json()
+    assert (health["status"], health["model"]["version"]) == ("ready", first)
+    assert "were changed" in health["refused"]["because"]
+    assert server.score(TEXT).json()["model"]["version"] == first
+    assert server.stop() == 0
+
+
+def test_a_registry_that_goes_down_changes_nothing_but_what_is_said(
+    serve: Callable[..., Any], mlflow_server: str, house: House, model_directory: Path
+) -> None:
+    first = house.register(model_directory, stage="Production")
+    server = follow(serve, house)
+    house.client.delete_model_version(house.name, first)  # as good as gone: the name means nothing now
+    assert server.await_event("registry_fault")["still_serving"] == first
+    health = server.health()
+    assert health.status_code == 200
+    assert health.json()["registry"]["reachable"] is False
+    assert server.score(TEXT).status_code == 200
+    assert server.metric("homologate_registry_up") == 0
+    assert len(server.events("registry_fault")) == 1
+    house.register(model_directory, stage="Production")
+    server.await_event("model_replaced")
+    assert server.health().json()["registry"] == {"reachable": True, "fault": None}
+    assert server.stop() == 0
+
+
+def test_a_server_never_becomes_ready_on_changed_bytes(
+    serve: Callable[..., Any], house: House, model_directory: Path
+) -> None:
+    house.register(model_directory, digest=f"sha256:{'0' * 64}", stage="Production")
+    server = serve(f"models:/{house.name}/Production", ready=False, environment={"MLFLOW_TRACKING_URI": house.uri})
+    assert server.process.wait(timeout=30) == RefusedError.exit_code
+    assert "they were changed" in server.log.read_text()
+
+
+def test_evidence_is_required_where_the_operator_says_so(
+    serve: Callable[..., Any], house: House, model_directory: Path
+) -> None:
+    house.register(model_directory, stage="Production")
+    words = (f"models:/{house.name}/Production", "--require", "evidence")
+    server = serve(*words, ready=False, environment={"MLFLOW_TRACKING_URI": house.uri})
+    assert server.process.wait(timeout=30) == RefusedError.exit_code
+    assert "names no evidence" in server.log.read_text()
+
+
+def test_a_version_is_fetched_once_and_its_bytes_are_checked_every_time(
+    house: House, model_directory: Path, tmp_path: Path
+) -> None:
+    house.register(model_directory, stage="Production")
+    registry = open_registry(house.uri)
+    version = registry.resolve(parse_reference(f"models:/{house.name}/production"))
+    kept = obtain(version, registry, tmp_path)
+    assert digest_of(kept) == digest_of(model_directory)
+    written = (kept / "scorer.json").stat().st_mtime_ns
+    assert obtain(version, registry, tmp_path) == kept
+    assert (kept / "scorer.json").stat().st_mtime_ns == written
+    (kept / "scorer.json").write_text("{}")
+    assert digest_of(obtain(version, registry, tmp_path)) == digest_of(model_directory)
+    assert [entry.name for entry in (tmp_path / "models").iterdir()] == [kept.name]
+
+
+def test_every_way_to_name_a_version_finds_it(house: House, model_directory: Path) -> None:
+    number = house.register(model_directory, stage="Production")
+    house.client.set_registered_model_alias(house.name, "champion", number)
+    registry = open_registry(house.uri)
+    for words in (
+        f"models:/{house.name}/{number}",
+        f"models:/{house.name}/Production",
+        f"models:/{house.name}@champion",
+    ):
+        assert registry.resolve(parse_reference(words)).number == number
+
+
+def test_a_name_that_means_none_or_two_is_an_error_that_lists_what_there_is(
+    house: House, model_directory: Path
+) -> None:
+    first = house.register(model_directory, stage="Production")
+    registry = open_registry(house.uri)
+    with pytest.raises(ModelError, match="names no version") as raised:
+        registry.resolve(Reference("stage", house.name, "Staging"))
+    assert f"{first} (Production)" in str(raised.value)
+    second = house.register(model_directory)
+    house.move(second, "Production", archive=False)
+    with pytest.raises(ModelError, match=f"names versions .*{second}.* at once"):
+        registry.resolve(Reference("stage", house.name, "Production"))
+
+
+def test_a_version_without_a_digest_is_refused(house: House, model_directory: Path, tmp_path: Path) -> None:
+    number = house.register(model_directory)
+    house.client.delete_model_version_tag(house.name, number, DIGEST_TAG)
+    registry = open_registry(house.uri)
+    with pytest.raises(RefusedError, match="carries no digest"):
+        obtain(registry.resolve(Reference("version", house.name, number)), registry, tmp_path)
+
+
+def test_missing_bytes_and_a_dead_registry_say_so(house: House, model_directory: Path, tmp_path: Path) -> None:
+    number = house.register(model_directory)
+    registry = open_registry(house.uri)
+    version = registry.resolve(Reference("version", house.name, number))
+    with pytest.raises(StorageError):
+        obtain(version._replace(source=version.source + "-gone"), registry, tmp_path)
+    assert not list((tmp_path / "models").iterdir())
+    with pytest.raises(TrackingError, match="does not answer"):
+        open_registry("http://127.0.0.1:9").resolve(Reference("stage", "m", "Production"))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # SQLAlchemy's, about MLflow's own queries
+def test_a_database_registry_is_read_by_a_child_process(model_directory: Path, tmp_path: Path) -> None:
+    house = House(f"sqlite:///{tmp_path}/registry.db", "parts")
+    house.run = house.client.create_run(
+        house.client.create_experiment("files", artifact_location=str(tmp_path / "artifacts"))
+    ).info
+    number = house.register(model_directory, stage="Production")
+    registry = open_registry(house.uri)
+    version = registry.resolve(parse_reference("models:/parts/Production"))
+    assert version.number == number
+    assert digest_of(obtain(version, registry, tmp_path / "home")) == digest_of(model_directory)
+    with pytest.raises(ModelError, match="names no version"):
+        registry.resolve(parse_reference("models:/parts/Staging"))
