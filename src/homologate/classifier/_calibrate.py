@@ -15,7 +15,7 @@ from homologate.settings import CostSettings
 __all__ = ["Calibration", "calibrate", "choose_threshold"]
 
 Floats = NDArray[np.floating]
-GRID = 1501
+GRID = 601
 
 
 @dataclass(frozen=True, slots=True)

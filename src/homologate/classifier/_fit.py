@@ -116,6 +116,8 @@ def _quiet() -> Iterator[None]:
         with warnings.catch_warnings():
             # Our batches are made in microseconds from memory; worker processes would cost more than they bring.
             warnings.filterwarnings("ignore", ".*does not have many workers.*")
+            # Frozen parts are in eval mode on purpose.
+            warnings.filterwarnings("ignore", ".*module\\(s\\) in eval mode.*")
             # Lightning 2.6.6 asks torch 2.13 in a way it deprecates; nothing we or a user can change.
             warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
             yield
