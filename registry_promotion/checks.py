@@ -26,6 +26,7 @@ __all__ = [
     "previous",
     "said",
     "still_waiting",
+    "why_closed",
 ]
 
 
@@ -46,18 +47,23 @@ def still_waiting(standing: Standing, request_id: str, policies: Mapping[str, Po
     """The request, if it still waits for an answer or its move."""
     asked = as_of(standing.requests[request_id], policies)
     if not asked.open:
-        why = {
-            "void": "the bytes, the policy or the champion it was judged by changed",
-            "superseded": "the same was asked anew",
-            "refused": "the evidence did not hold",
-            "promoted": "its move was made; one request makes one move",
-            "rejected": f"{asked.answers[-1].by} said no" if asked.answers else "somebody said no",
-        }[asked.state]
         raise RefusedError(
-            f"request {request_id} is {asked.state}: {why}",
+            f"request {request_id} is {why_closed(asked)}",
             next_command=ask_again(asked.model, asked.version, asked.stage),
         )
     return asked
+
+
+def why_closed(asked: Request) -> str:
+    """The state of a request that waits for nothing any more, and why."""
+    why = {
+        "void": "the bytes, the policy or the champion it was judged by changed",
+        "superseded": "the same was asked anew",
+        "refused": "the evidence did not hold",
+        "promoted": "its move was made; one request makes one move",
+        "rejected": f"{asked.answers[-1].by} said no" if asked.answers else "somebody said no",
+    }[asked.state]
+    return f"{asked.state}: {why}"
 
 
 def may_approve(asked: Request, decision: Decision, policy: Policy, user: str) -> None:

@@ -28,6 +28,7 @@ from registry_promotion.checks import (
     previous,
     said,
     still_waiting,
+    why_closed,
 )
 from registry_promotion.ledger import Entry, Ledger, Row
 from registry_promotion.lifecycle import ALIASES, stage_named
@@ -237,10 +238,8 @@ class Gate(Requests):
         mine = [one for one in self.requests(model) if (one.version, one.stage) == (version, stage)]
         asked = next((one for one in mine if one.open), None)
         if asked is None:
-            last = f"; its last request, {mine[0].id}, is {mine[0].state}" if mine else ""
-            raise RefusedError(
-                f"version {version} of {model!r} may not go to {stage}: nobody asked{last}", next_command=ask
-            )
+            why = f"its last request, {mine[0].id}, is {why_closed(mine[0])}" if mine else "nobody asked"
+            raise RefusedError(f"version {version} of {model!r} may not go to {stage}: {why}", next_command=ask)
         decision = self.decide(asked.id)
         if decision.digest != asked.digest:
             raise RefusedError(

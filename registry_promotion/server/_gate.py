@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from registry_promotion.server._locations import served_location
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from homologate.attest import SigningKey
     from registry_promotion.policy import Policy
 
 __all__ = ["open_gate", "policies_of"]
@@ -33,7 +35,19 @@ def open_gate(settings: Settings, database: str) -> Any:
     from registry_promotion.ledger import Ledger
 
     source = MlflowEvidence(_Later(_get_model_registry_store), _Later(_get_tracking_store), settings.home, fetch_here)
-    return Gate(Ledger(database), policies_of(settings), source, admins=settings.promotion.admins)
+    return Gate(
+        Ledger(database), policies_of(settings), source, admins=settings.promotion.admins, signer=_signer(settings)
+    )
+
+
+def _signer(settings: Settings) -> SigningKey | None:
+    """The key that signs people's answers; None where this server was given none."""
+    from homologate.attest import load_signing_key
+    from homologate.attest.keys import SIGNING_KEY_VARIABLE
+
+    if not os.environ.get(SIGNING_KEY_VARIABLE) and not (Path(settings.home) / "keys" / "signing.pem").exists():
+        return None
+    return load_signing_key(settings.home)
 
 
 def policies_of(settings: Settings) -> Mapping[str, Policy]:

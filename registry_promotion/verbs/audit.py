@@ -1,7 +1,7 @@
 """Export the ledger, verify an export offline, find what disagrees with the ledger.
 
 homologate audit export --to ledger.jsonl                       everything, one canonical row a line
-homologate audit verify ledger.jsonl --head sha256:…            needs this file and Python, no server
+homologate audit verify ledger.jsonl --head 5f1c…               needs this file and Python, no server
 homologate audit head                                           publish this somewhere the server cannot reach
 homologate audit drift                                          stages, aliases and bytes that disagree
 """
@@ -47,9 +47,16 @@ def _export(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _verify(args: argparse.Namespace) -> dict[str, Any]:
-    from registry_promotion.ledger import verify_export
+    from homologate.errors import RefusedError, StorageError
+    from registry_promotion.verifier import verify
 
-    return {"what": "verify", "file": args.file, **verify_export(args.file, head=args.head)}
+    try:
+        with open(args.file, "rb") as lines:
+            found = verify(lines, args.head)
+    except OSError as error:
+        raise StorageError(f"cannot read the ledger: {error.strerror}", place=args.file) from error
+    exit_code = 0 if found.ok else RefusedError.exit_code
+    return {"what": "verify", "file": args.file, **found._asdict(), "exit_code": exit_code}
 
 
 def _head(args: argparse.Namespace) -> dict[str, Any]:
@@ -79,4 +86,4 @@ def show(facts: dict[str, Any]) -> str:
         )
     if facts["what"] == "head":
         return f"{facts['head']}  ({facts['rows']} rows)"
-    return "\n".join(f"{key}: {value}" for key, value in facts.items() if key != "what")
+    return str(facts["sentence"])
