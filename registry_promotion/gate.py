@@ -238,8 +238,10 @@ class Gate(Requests):
         mine = [one for one in self.requests(model) if (one.version, one.stage) == (version, stage)]
         asked = next((one for one in mine if one.open), None)
         if asked is None:
-            why = f"its last request, {mine[0].id}, is {why_closed(mine[0])}" if mine else "nobody asked"
-            raise RefusedError(f"version {version} of {model!r} may not go to {stage}: {why}", next_command=ask)
+            last = f"; its last request, {mine[0].id}, is {why_closed(mine[0])}" if mine else ""
+            raise RefusedError(
+                f"version {version} of {model!r} may not go to {stage}: nobody asked{last}", next_command=ask
+            )
         decision = self.decide(asked.id)
         if decision.digest != asked.digest:
             raise RefusedError(

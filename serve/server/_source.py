@@ -8,7 +8,7 @@ from typing import Literal
 
 from homologate.errors import RefusedError
 from homologate.tracking import tracking_uri
-from homologate.versions import DIGEST_TAG, ModelVersion, Reference, Registry, obtain, open_registry
+from homologate.versions import DIGEST_TAG, ModelVersion, Reference, Registry, locate, obtain, open_registry
 from serve.server._model import ServedModel, open_model
 
 __all__ = ["EVIDENCE_TAG", "REQUIREMENTS", "Source"]
@@ -53,14 +53,9 @@ class Source:
             StorageError: its bytes cannot be had.
             TrackingError: the registry does not answer.
         """
-        if self.registry is None:
-            return self._opened(
-                Path(self.reference.which), Path(self.reference.which).name, "unregistered", self._digest
-            )
-        if self.reference.kind == "run":
-            with tempfile.TemporaryDirectory() as scratch:
-                self.registry.download(str(self.reference), Path(scratch))
-                return self._opened(Path(scratch), self.reference.name, f"run-{self.reference.which}", self._digest)
+        if self.registry is None or self.reference.kind == "run":
+            found = locate(self.reference, self._home)
+            return self._opened(found.directory, found.name, found.version, self._digest or found.digest)
         return self.load(self.registry.resolve(self.reference))
 
     def load(self, version: ModelVersion) -> ServedModel:

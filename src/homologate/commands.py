@@ -52,7 +52,7 @@ COMMANDS = (
     Command("explain", "Report what the ONNX bytes decide on.", "homologate.verbs.explain", "build"),
     Command("register", "Register the judged directory as a version.", "homologate.verbs.register", "build"),
     Command("main", "Run every step above, reusing what has not changed.", "homologate.verbs.main", "build"),
-    Command("score", "Score a CSV file with a registered version.", "homologate.verbs.score", "serve"),
+    Command("score", "Score a file of rows with a registered version.", "homologate.verbs.score", "serve"),
     Command("up", "Start the MLflow server and the endpoint on this machine.", "homologate.verbs.up", "house"),
     Command("down", "Stop what `up` started.", "homologate.verbs.down", "house"),
     Command("where", "Say where the server, the model and the reports are.", "homologate.verbs.where", "house"),

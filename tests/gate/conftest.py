@@ -21,7 +21,7 @@ from homologate.local import Services, program
 MODEL = "brakes"
 PEOPLE = ("ann", "bob", "cleo", "dan")
 """ann makes versions; bob and cleo review; dan may edit everything and would like to cheat."""
-PASSWORD = "correct horse battery"  # noqa: S105
+PASSWORD = "correct horse battery"  # pragma: allowlist secret
 
 AUTH = """[mlflow]
 default_permission = MANAGE
@@ -183,7 +183,7 @@ def start(
         ready="/health",
         environment={
             "MLFLOW_AUTH_CONFIG_PATH": str(home / "auth.ini"),
-            "MLFLOW_FLASK_SERVER_SECRET_KEY": "a secret of the tests",
+            "MLFLOW_FLASK_SERVER_SECRET_KEY": "a secret of the tests",  # pragma: allowlist secret
             "HOMOLOGATE_SETTINGS": str(settings),
             "HOMOLOGATE_TRUSTED_KEYS": "",
         },

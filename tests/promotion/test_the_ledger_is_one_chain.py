@@ -131,7 +131,7 @@ def test_a_database_the_ledger_cannot_use_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="cannot open the ledger"):
         Ledger(f"sqlite:///{tmp_path}/absent/registry.db")
     with pytest.raises(ServiceError, match="cannot open the ledger"):
-        Ledger("postgresql+psycopg2://nobody:secret@127.0.0.1:1/none")
+        Ledger("postgresql+psycopg2://nobody:secret@127.0.0.1:1/none")  # pragma: allowlist secret
 
 
 # ── what an export shows ──────────────────────────────────────────────────────────────────────────────────────────

@@ -37,9 +37,9 @@ def read_csv(settings: DataSettings) -> dict[str, list[Any]]:
             counts them.
     """
     path = Path(settings.source)
-    with open_bytes(path) as stream, _any_field_length():
+    with open_bytes(path) as stream, _as_text(stream, settings.encoding) as text, _any_field_length():
         try:
-            header, records, lines = _parsed(stream, path, settings.encoding)
+            header, records, lines = _parsed(text, path)
         except UnicodeDecodeError as error:
             raise wrong_encoding(path, settings.encoding, error) from error
         except (EOFError, gzip.BadGzipFile, OSError) as error:
@@ -60,16 +60,19 @@ def read_csv(settings: DataSettings) -> dict[str, list[Any]]:
     return rows
 
 
-def _parsed(stream: IO[bytes], path: Path, encoding: str) -> tuple[list[str], list[list[str]], list[int]]:
-    """The header, the records, and the line each record starts on."""
+def _as_text(stream: IO[bytes], encoding: str) -> io.TextIOWrapper:
     try:
-        text = io.TextIOWrapper(stream, encoding=encoding, newline="")
+        return io.TextIOWrapper(stream, encoding=encoding, newline="")
     except LookupError as error:
         raise DataError(
             f"no encoding is called {encoding!r}",
             place="data.encoding",
             legal="utf-8, latin-1, cp1252 or another name Python knows",
         ) from error
+
+
+def _parsed(text: io.TextIOWrapper, path: Path) -> tuple[list[str], list[list[str]], list[int]]:
+    """The header, the records, and the line each record starts on."""
     reader = csv.reader(text, strict=True)
     header: list[str] = []
     records, lines = [], []

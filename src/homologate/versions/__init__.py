@@ -1,8 +1,10 @@
 """Registered versions, read without MLflow in this process: which one a name means, and its bytes.
 
     reference = parse_reference("models:/component-classifier/Production")
-    registry = open_registry(tracking_uri().uri)
-    version = registry.resolve(reference)           # a number and a digest: a moving name is resolved once
+    model = locate(reference, home)                 # a directory, a number and a digest: a moving name, resolved once
+
+    registry = open_registry(tracking_uri().uri)    # the same in two steps, for whoever watches a name move
+    version = registry.resolve(reference)
     directory = obtain(version, registry, home)     # whole, verified against its digest, cached by it
 
 Importing mlflow costs a server three seconds and 200 MB, so an http(s) registry is read by plain REST and any other
@@ -10,7 +12,18 @@ store through a short-lived child process (`_mlflow_child.py`). Nothing here wri
 """
 
 from homologate.versions._cache import DIGEST_TAG, obtain
+from homologate.versions._locate import Located, locate
 from homologate.versions._reference import Reference, parse_reference
 from homologate.versions._registry import ModelVersion, Registry, open_registry
 
-__all__ = ["DIGEST_TAG", "ModelVersion", "Reference", "Registry", "obtain", "open_registry", "parse_reference"]
+__all__ = [
+    "DIGEST_TAG",
+    "Located",
+    "ModelVersion",
+    "Reference",
+    "Registry",
+    "locate",
+    "obtain",
+    "open_registry",
+    "parse_reference",
+]
