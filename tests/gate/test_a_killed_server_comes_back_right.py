@@ -34,7 +34,7 @@ def _kill(gated: Any) -> None:
     """End every process of the server as a power cut would."""
     for service in gated.services.running().values():
         os.killpg(service.pid, signal.SIGKILL)
-    gated.services.stop()
+        os.waitpid(service.pid, 0)
 
 
 def _stages(home: Path) -> list[tuple[str, int, str]]:
