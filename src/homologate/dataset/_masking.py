@@ -69,6 +69,7 @@ def _pattern(expression: str, flags: int = 0) -> re.Pattern[str]:
 _DROPPED = _pattern(_BOILERPLATE, re.VERBOSE)
 _RECALLING = _pattern(r"\brecalling\b")
 _VERDICT_TO_END = _pattern(rf"\s*,?\s*{_VERDICT}\b.*$", re.VERBOSE | re.DOTALL)
+_JOINED = _pattern(r"\s*,?\s*(?:and|which|that|so|but)\b")  # a whole clause came before
 _CONCLUSION = _pattern(
     r"^(?:as\s+such|thus|therefore|accordingly|consequently|as\s+a\s+result|hence|because\s+of\s+this|this)\b"
 )
@@ -91,7 +92,7 @@ _CORPORATE = _pattern(
 )
 _ABBREVIATION = re.compile(r"(?:\b(?:No|Nos|Inc|Co|Corp|Ltd|St|vs|approx|Mr|Dr)|\b[A-Z])\.$")
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"”)]?\s+(?=[\"“(A-Z0-9])")
-FEWEST_WORDS = 6  # what is left of a sentence that stated a verdict must still say something
+FEWEST_WORDS = 6  # fewer words before a verdict are its subject
 
 
 def mask_leaks(text: str, makers: Iterable[str] = ()) -> str:
@@ -136,13 +137,15 @@ def _sentences(text: str) -> list[str]:
 
 
 def _without_verdict(sentence: str) -> str:
-    """The sentence up to its verdict; nothing where it was only the conclusion."""
-    cut = _VERDICT_TO_END.sub("", sentence)
-    if cut == sentence:
+    """The sentence up to its verdict; nothing where only the verdict's subject or a conclusion would be left."""
+    verdict = _VERDICT_TO_END.search(sentence)
+    if verdict is None:
         return sentence
-    if not _RECALLING.search(cut) and (_CONCLUSION.match(cut) or len(cut.split()) < FEWEST_WORDS):
+    left = sentence[: verdict.start()]
+    only_subject = len(left.split()) < FEWEST_WORDS and not _JOINED.match(verdict.group())
+    if not _RECALLING.search(left) and (_CONCLUSION.match(left) or only_subject):
         return ""
-    return cut + "."
+    return left + "."
 
 
 def _without_makers(text: str, makers: Iterable[str]) -> str:

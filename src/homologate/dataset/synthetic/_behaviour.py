@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from homologate.dataset.synthetic._choice import Choice
-from homologate.dataset.synthetic._plan import Plan, plan_row
+from homologate.dataset.synthetic._plan import Plan, plan_row, ratio_of
 from homologate.dataset.synthetic._render import render
 from homologate.dataset.synthetic._wording import words
 from homologate.settings import LabelSettings
@@ -98,7 +98,11 @@ def _aside(plan: Plan) -> tuple[str, str, bool]:
 
 def _limit_crossed(plan: Plan) -> tuple[str, str, bool]:
     plan = replace(plan, evidence="number", scope="one")
-    return render(plan)[0], render(replace(plan, broken=not plan.broken, ratio=2 - plan.ratio))[0], True
+    return (
+        render(plan)[0],
+        render(replace(plan, broken=not plan.broken, ratio=ratio_of(plan.choice, plan.limit, not plan.broken)))[0],
+        True,
+    )
 
 
 def _relation_reversed(plan: Plan) -> tuple[str, str, bool]:

@@ -9,7 +9,7 @@ from homologate.dataset.synthetic._choice import Choice
 from homologate.dataset.synthetic._limits import LIMITS, Limit
 from homologate.dataset.synthetic._wording import words
 
-__all__ = ["Evidence", "Plan", "Scope", "plan_row"]
+__all__ = ["Evidence", "Plan", "Scope", "plan_row", "ratio_of"]
 
 Evidence = Literal["event", "general", "comparison", "number"]
 """How a statement shows that a limit was kept or broken: by what the part did, by a judgement in
@@ -83,7 +83,7 @@ def plan_row(choice: Choice, limits: tuple[Limit, ...] = LIMITS) -> Plan:
         broken=broken,
         evidence=evidence,
         scope="one" if evidence == "number" else _scope(choice, broken),
-        ratio=_ratio(choice, limit, broken),
+        ratio=ratio_of(choice, limit, broken),
         unit=choice.one("unit", limit.others) if converted else limit.unit,
         other_broken=(broken != opposite) if choice.chance("other", OTHER_SHARE) else None,
         other_evidence=choice.weighted("other evidence", {"event": 0.5, "general": 0.4, "comparison": 0.1}),
@@ -103,11 +103,12 @@ def _scope(choice: Choice, broken: bool) -> Scope:
     return drawn
 
 
-def _ratio(choice: Choice, limit: Limit, broken: bool) -> float:
+def ratio_of(choice: Choice, limit: Limit, broken: bool) -> float:
     """Measured value over limit: half the gaps are wide (25 to 60 %), half narrow (4 to 25 %)."""
     low, high = (0.25, 0.60) if choice.chance("wide", 0.5) else (0.04, 0.25)
     if limit.unit in ("dB(A)", "dBµV/m"):
         low, high = 0.02, 0.12  # a tenth more decibels is already a great deal
     gap = low + choice.number("gap") * (high - low)
-    above = broken == (limit.kind == "maximum")
-    return 1 + gap if above else 1 - gap
+    if broken != (limit.kind == "maximum"):
+        return 1 - gap
+    return 1 + gap if limit.unit != "%" else min(1 + gap, 99 / limit.value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from homologate.dataset.synthetic._noise import misspell, reword
 from homologate.dataset.synthetic._plan import Evidence, Plan
-from homologate.dataset.synthetic._units import convert, number
+from homologate.dataset.synthetic._units import convert, number, stated
 from homologate.dataset.synthetic._wording import words
 
 __all__ = ["render"]
@@ -78,7 +78,7 @@ def _predicate(plan: Plan, broken: bool) -> str:
         return _worded(plan, "cause", plan.evidence, broken)
     limit = plan.limit
     given = plan.choice.one("given", words("given", limit.kind)).format(
-        limit=number(limit.value, limit.unit), regulation=limit.regulation
+        limit=stated(limit.value, limit.unit), regulation=limit.regulation
     )
     value = convert(limit.value * plan.ratio, limit.unit, plan.unit)
     return plan.choice.one("numbered", words("numbered")).format(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["UNITS", "Unit", "convert", "number"]
+__all__ = ["UNITS", "Unit", "convert", "number", "stated"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def convert(value: float, source: str, target: str) -> float:
 
 
 def number(value: float, unit: str) -> str:
-    """The value as a laboratory writes it: three significant digits (four from 1,000 on), then the unit."""
+    """A measured value as a laboratory writes it: about three significant digits, then the unit."""
     if abs(value) >= 1000:
         digits = f"{round(value, -1):,.0f}"
     elif abs(value) >= 100:
@@ -84,5 +84,14 @@ def number(value: float, unit: str) -> str:
         digits = f"{value:.1f}"
     else:
         digits = f"{value:.3g}" if abs(value) < 1 else f"{value:.2f}"
-    written = "g" if unit == "g-load" else unit.partition(" (")[0]
+    return _with_unit(digits, unit)
+
+
+def stated(limit: float, unit: str) -> str:
+    """A limit as its regulation states it, with all its digits."""
+    return _with_unit(f"{limit:,.5g}", unit)
+
+
+def _with_unit(digits: str, unit: str) -> str:
+    written = "g" if unit == "g-load" else unit.partition(" (")[0] if unit != "dB(A)" else unit
     return f"{digits}{'' if written == '%' else ' '}{written}"
