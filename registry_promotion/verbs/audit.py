@@ -17,19 +17,20 @@ from registry_promotion.verbs._shared import gate_of, settings_arguments
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     settings_arguments(parser)
-    what = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
-    export = what.add_parser("export", help="write the ledger to a file")
-    export.add_argument("--to", required=True, metavar="FILE", help="the file to write")
-    verify = what.add_parser("verify", help="check an exported ledger, offline")
-    verify.add_argument("file", help="an exported ledger")
-    verify.add_argument("--head", metavar="DIGEST", help="the head as it was published; without it the end may be cut")
-    what.add_parser("head", help="print the ledger's head")
-    what.add_parser("drift", help="compare the registry and the stored bytes with the ledger")
+    parser.add_argument("what", choices=list(_DOES), help="what to do (see above)")
+    parser.add_argument("file", nargs="?", help="verify: an exported ledger")
+    parser.add_argument("--to", metavar="FILE", help="export: the file to write")
+    parser.add_argument("--head", metavar="HASH", help="verify: the head as published; without it the end may be cut")
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Do what was asked."""
-    return {"export": _export, "verify": _verify, "head": _head, "drift": _drift}[args.what](args)
+    from homologate.errors import UsageError
+
+    needed = {"export": ("--to", args.to), "verify": ("FILE", args.file)}.get(args.what)
+    if needed and not needed[1]:
+        raise UsageError(f"audit {args.what} needs {needed[0]}", next_command="homologate audit --help")
+    return _DOES[args.what](args)
 
 
 def _export(args: argparse.Namespace) -> dict[str, Any]:
@@ -68,6 +69,9 @@ def _drift(args: argparse.Namespace) -> dict[str, Any]:
 
     found = gate_of(args).get("drift")["drift"]
     return {"what": "drift", "drift": found, "exit_code": RefusedError.exit_code if found else 0}
+
+
+_DOES = {"export": _export, "verify": _verify, "head": _head, "drift": _drift}
 
 
 def show(facts: dict[str, Any]) -> str:
