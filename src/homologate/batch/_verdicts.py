@@ -62,8 +62,8 @@ def _slice(texts: list[str], scorer: Scorer, explain: bool) -> list[Verdict]:
         except InputFault as fault:
             if fault.index is None:
                 raise
-            # What stands before the bad text is good; judge it, note the fault, go on behind it.
-            verdicts += scorer.answers(rest[: fault.index], explain)
+            # Judge what stands before the bad text (its own fault may be of another kind), note the fault, go on.
+            verdicts += _slice(rest[: fault.index], scorer, explain)
             verdicts.append(fault.problem)
     return verdicts
 
