@@ -140,7 +140,8 @@ def write_part(file: Path, suffix: str, columns: Sequence[str], rows: Sequence[d
         return
     out = io.StringIO(newline="")
     if suffix.startswith(".csv"):
-        csv.writer(out, lineterminator="\n").writerows([_cell(row.get(name)) for name in columns] for row in rows)
+        # Lines end with \r\n (RFC 4180): the module quotes a lone \r in a field only then.
+        csv.writer(out).writerows([_cell(row.get(name)) for name in columns] for row in rows)
     else:
         out.writelines(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
     file.write_bytes(_packed(out.getvalue(), suffix))
@@ -160,7 +161,7 @@ def join(parts: Iterable[Path], out: Path, suffix: str, columns: Sequence[str], 
     with out.open("wb") as sink:
         if suffix.startswith(".csv"):
             header = io.StringIO(newline="")
-            csv.writer(header, lineterminator="\n").writerow(columns)
+            csv.writer(header).writerow(columns)
             sink.write(_packed(header.getvalue(), suffix))
         for part in parts:
             with part.open("rb") as piece:

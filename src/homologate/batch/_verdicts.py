@@ -43,7 +43,8 @@ def judged(
     found: list[Verdict | None] = [_fault(row, text_column, max_characters) for row in rows]
     texts = {at: rows[at].values[text_column] for at, fault in enumerate(found) if fault is None}
     tell(len(rows) - len(texts))
-    by_length = sorted(texts, key=lambda at: len(texts[at]), reverse=True)  # the longest first: no thread ends late
+    # The longest first, so that no thread ends late.
+    by_length = sorted(texts, key=lambda at: len(str(texts[at])), reverse=True)
     slices = [by_length[first : first + SLICE] for first in range(0, len(by_length), SLICE)]
     answered = pool.map(lambda places: _slice([texts[at] for at in places], scorer, explain), slices)
     for places, verdicts in zip(slices, answered, strict=True):
@@ -54,18 +55,13 @@ def judged(
 
 
 def _slice(texts: list[str], scorer: Scorer, explain: bool) -> list[Verdict]:
-    verdicts: list[Verdict] = []
-    while len(verdicts) < len(texts):
-        rest = texts[len(verdicts) :]
-        try:
-            return [*verdicts, *scorer.answers(rest, explain)]
-        except InputFault as fault:
-            if fault.index is None:
-                raise
-            # Judge what stands before the bad text (its own fault may be of another kind), note the fault, go on.
-            verdicts += _slice(rest[: fault.index], scorer, explain)
-            verdicts.append(fault.problem)
-    return verdicts
+    try:
+        return list(scorer.answers(texts, explain))
+    except InputFault as fault:
+        if fault.index is None:
+            raise
+        before, behind = texts[: fault.index], texts[fault.index + 1 :]
+        return [*_slice(before, scorer, explain), fault.problem, *_slice(behind, scorer, explain)]
 
 
 def _fault(row: Row, text_column: str, max_characters: int) -> str | None:
