@@ -7,8 +7,8 @@ from typing import Any
 
 __all__ = ["reach_of", "rows_of", "words_of"]
 
-STRONG_SHARE = 0.25
-"""A word is marked where its share of the logit is at least this part of the strongest word's."""
+TINTS = 5
+"""Steps of tint in which a word is marked, by its share of the logit beside the strongest word's."""
 
 
 def rows_of(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -52,7 +52,9 @@ def reach_of(comparison: Mapping[str, Any] | None) -> float:
 
 
 def words_of(text: str, words: Sequence[Any]) -> list[dict[str, str]]:
-    """A text cut where its words were weighed: pieces with `text` and `mark` (`for`, `against` the positive, or none).
+    """A text cut where its words were weighed: pieces with `text` and `mark`.
+
+    `mark` is empty, or `for` or `against` the positive label with a tint from `s1` to `s5`, as in the reports.
 
     Args:
         text: the text as scored.
@@ -62,10 +64,12 @@ def words_of(text: str, words: Sequence[Any]) -> list[dict[str, str]]:
     pieces: list[dict[str, str]] = []
     at = 0
     for word in words:
-        if abs(word.contribution) < STRONG_SHARE * strongest or word.start < at:
+        tint = round(TINTS * abs(word.contribution) / strongest) if strongest else 0
+        if not tint or word.start < at:
             continue
+        towards = "for" if word.contribution > 0 else "against"
         pieces.append({"text": text[at : word.start], "mark": ""})
-        pieces.append({"text": text[word.start : word.end], "mark": "for" if word.contribution > 0 else "against"})
+        pieces.append({"text": text[word.start : word.end], "mark": f"{towards} s{tint}"})
         at = word.end
     pieces.append({"text": text[at:], "mark": ""})
     return [piece for piece in pieces if piece["text"]]

@@ -75,18 +75,19 @@ class Differences:
     def _shown_now(
         self, model: str, version: str, digest: str, ids: tuple[str, ...]
     ) -> dict[str, list[dict[str, str]]]:
-        """The texts of items, cut at the words that weighed; empty where texts or bytes cannot be had."""
+        """The texts of items, cut at the words that weighed; uncut where the bytes will not score them."""
         from homologate.scorer import Scorer, ScorerFault
 
         try:
             texts = self._texts(model, version, ids)
-            if not texts:
-                return {}
+        except (HomologateError, OSError, ValueError):
+            return {}
+        try:
             with self._source.directory(model, version) as directory:
                 scorer = Scorer(directory)
                 return {i: words_of(text, scorer.answer(text, explain=True).words or ()) for i, text in texts.items()}
-        except (HomologateError, ScorerFault, OSError, ValueError):
-            return {}
+        except (HomologateError, ScorerFault):
+            return {i: words_of(text, ()) for i, text in texts.items()}
 
     def _texts(self, model: str, version: str, ids: Sequence[str]) -> dict[str, str]:
         import pandas as pd

@@ -28,7 +28,7 @@ __all__ = ["pages"]
 
 PREFIX = "/homologate"
 POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 REPORT_POLICY = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; frame-ancestors 'none'"
@@ -54,7 +54,7 @@ def pages(desk: Desk) -> Blueprint:
             mlflow=f"{request.script_root}/",
             head=str(desk.gate.head()),
             done=request.args.get("done"),
-            **{"fault": None, **values},
+            **values,
         )
         return Response(made, status=status, mimetype="text/html")
 
@@ -68,7 +68,7 @@ def pages(desk: Desk) -> Blueprint:
                         check_token(user_required("do this"), request.form.get("token", ""))
                     return view(**named)
                 except HomologateError as error:
-                    missing = isinstance(error, (ModelError, DataError))
+                    missing = not write and isinstance(error, (ModelError, DataError, UsageError))
                     title = "There is no such thing" if missing else "That was not done"
                     return page("gate_fault.html", 404 if missing else status_of(error), title=title, fault=str(error))
 
@@ -82,9 +82,15 @@ def pages(desk: Desk) -> Blueprint:
         response.headers.setdefault("Content-Security-Policy", POLICY)
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "same-origin"
-        if request.endpoint != "homologate_pages.static":
+        if request.endpoint not in ("homologate_pages.static", "homologate_pages.style"):
             response.headers["Cache-Control"] = "no-store"
         return response
+
+    @route("/style.css")
+    def style() -> Any:
+        from homologate.evidence import stylesheet
+
+        return Response(stylesheet(), mimetype="text/css", headers={"Cache-Control": "max-age=3600"})
 
     @route("/")
     def queue() -> Any:

@@ -220,11 +220,19 @@ def make_version(bundles: Callable[[Path], Any], tmp_path_factory: pytest.TempPa
     """Registers a complete, signed version as ann and returns its number; every call makes other bytes."""
     number = itertools.count(1)
 
-    def make(gated: Gated, model: str = MODEL, by: str = "ann", bytes_of: str = "") -> str:
+    def make(
+        gated: Gated,
+        model: str = MODEL,
+        by: str = "ann",
+        evidence: Callable[[Any], None] | None = None,
+        rows: Any = None,
+    ) -> str:
         from mlflow.exceptions import MlflowException
 
         scratch = tmp_path_factory.mktemp("version")
-        made = bundles(scratch, bytes_of or f"bytes {next(number)} of {model}")
+        made = bundles(scratch, f"bytes {next(number)} of {model}")
+        if evidence:
+            evidence(made)
         trusted = gated.home / "keys" / "trusted"
         trusted.mkdir(parents=True, exist_ok=True)
         for key in (scratch / "keys" / "trusted").glob("*.pem"):
@@ -236,7 +244,13 @@ def make_version(bundles: Callable[[Path], Any], tmp_path_factory: pytest.TempPa
         experiment = client.get_experiment_by_name("tests").experiment_id
         run = client.create_run(experiment)
         client.log_artifacts(run.info.run_id, str(made.model), "model")
-        register = client.create_run(experiment, tags={"homologate.input.export_run": run.info.run_id})
+        inputs = {"homologate.input.export_run": run.info.run_id}
+        if rows is not None:
+            data = client.create_run(experiment)
+            rows.to_parquet(scratch / "rows.parquet")
+            client.log_artifact(data.info.run_id, str(scratch / "rows.parquet"), "data")
+            inputs["homologate.input.data_run"] = data.info.run_id
+        register = client.create_run(experiment, tags=inputs)
         for path, content in made.evidence.items():
             file = scratch / "evidence" / path
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@
     explain(model_dir, frame, settings, digest=…)    what the verdicts rest on, and how far the shown words are true
     cards(facts…)                                    model card, data card and Responsible-AI page from those facts
     render(facts)                                    one self-contained page of HTML from facts of any kind
+    stylesheet()                                     what those pages look like, for pages that shall look alike
 
 Everything is measured through the scorer on ONNX bytes; no torch, transformers or mlflow run may be imported here.
 """
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from homologate.evidence._evaluate import evaluate, evaluate_scorers
     from homologate.evidence._explain import explain, explain_scorer
     from homologate.evidence._items import items_of, jsonl
-    from homologate.evidence._pages import render
+    from homologate.evidence._pages import render, stylesheet
     from homologate.evidence._scoring import TextScorer
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "items_of",
     "jsonl",
     "render",
+    "stylesheet",
 ]
 
 _HOMES = {
@@ -43,6 +45,7 @@ _HOMES = {
     "items_of": "_items",
     "jsonl": "_items",
     "render": "_pages",
+    "stylesheet": "_pages",
 }
 
 

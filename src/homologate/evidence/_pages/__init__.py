@@ -16,7 +16,7 @@ from homologate.errors import DataError
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["KINDS", "render"]
+__all__ = ["KINDS", "render", "stylesheet"]
 
 SCHEMA = 1
 KINDS = {
@@ -52,6 +52,13 @@ def render(facts: Mapping[str, Any]) -> str:
         return _templates().get_template(KINDS[kind]).render(facts=facts)
     except (UndefinedError, KeyError, TypeError) as error:
         raise DataError(f"these {kind} facts are incomplete: {error}", place=f"facts of kind {kind}") from error
+
+
+def stylesheet() -> str:
+    """The style sheet inside every page, for pages of other rooms that shall look like these."""
+    from importlib.resources import files
+
+    return files(__name__).joinpath("templates", "style.css").read_text(encoding="utf-8")
 
 
 @functools.cache
