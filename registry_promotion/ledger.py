@@ -144,7 +144,7 @@ class Ledger:
         self._reader = self._engine.execution_options(homologate_reading=True, **calm)
         self._clock = clock or (lambda: datetime.now(UTC))
         with _told("open"):
-            _create(self._engine)
+            _create(self._engine.execution_options(**calm))
 
     def append(self, entry: Entry) -> Row:
         """Record one entry.
@@ -324,7 +324,10 @@ def _engine(database: str) -> Engine:
 
 
 def _create(engine: Engine) -> None:
-    """The table and the triggers that refuse changes, made once."""
+    """The table and the triggers that refuse changes, made once, though many servers start at once.
+
+    On PostgreSQL this needs READ COMMITTED: whoever waited for the lock must see the table the first one made.
+    """
     statements: Sequence[str]
     if engine.dialect.name == "sqlite":
         statements = [

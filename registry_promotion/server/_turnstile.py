@@ -1,4 +1,4 @@
-"""One move at a time, across threads, processes and hosts that share a database.
+"""One at a time, across threads, processes and hosts that share a database: one move, one start of a server.
 
 SQLite lives on one host: a lock on a file beside it. PostgreSQL may be shared by many: an advisory lock, held by a
 connection of its own so that a killed server lets go.
@@ -22,12 +22,13 @@ class Turnstile:
 
     Args:
         database: the SQLAlchemy address of the registry's database.
+        name: turnstiles of different names do not wait for each other.
 
     Raises:
         ServiceError: a database that offers no such lock.
     """
 
-    def __init__(self, database: str) -> None:
+    def __init__(self, database: str, name: str = "moves") -> None:
         from sqlalchemy.engine import make_url
 
         url = make_url(database)
@@ -35,13 +36,13 @@ class Turnstile:
         self._file: Path | None = None
         self._engine: Any = None
         if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
-            self._file = Path(url.database).resolve().with_name(Path(url.database).name + ".gate.lock")
+            self._file = Path(url.database).resolve().with_name(f"{Path(url.database).name}.{name}.lock")
         elif url.get_backend_name() == "postgresql":
             from sqlalchemy import create_engine
             from sqlalchemy.pool import NullPool
 
             self._engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
-            self._key = zlib.crc32(b"homologate.gate")
+            self._key = zlib.crc32(f"homologate.{name}".encode())
         else:
             raise ServiceError(
                 f"the gate cannot keep {url.get_backend_name()!r} consistent",

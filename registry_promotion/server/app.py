@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
 from typing import Any
 
 from homologate.errors import ServiceError
 from homologate.settings import Settings, load_settings
 from registry_promotion.server._artifacts import guard_artifact_repositories
+from registry_promotion.server._gate import open_gate
 from registry_promotion.server._keeper import Keeper
 from registry_promotion.server._registry import guard_registry
 from registry_promotion.server._routes import close_routes
@@ -26,27 +26,23 @@ __all__ = ["compose"]
 _log = logging.getLogger("homologate.gate")
 
 
-def compose(app: Any = None, *, gate: Callable[[Settings, str], Any] | None = None) -> Any:
-    """The gated server (see `registry_promotion.server.create_app`).
-
-    Args:
-        app: the Flask app to guard; default is MLflow's own.
-        gate: makes the gate from the settings and the database address; default is the real one.
-    """
+def compose(app: Any = None) -> Any:
+    """The gated server (see `registry_promotion.server.create_app`)."""
     from mlflow.server import app as mlflow_app
 
     app = app or mlflow_app
     settings = load_settings()
     database = _database()
     close_routes(app)
-    keeper = Keeper((gate or _real_gate)(settings, database), _governed(settings), Turnstile(database))
-    guard_registry(keeper)
-    guard_tracking(keeper)
-    guard_artifact_repositories(keeper.check_write)
-    _mount(app, keeper, settings)
-    keeper.reconcile(_registry_store())
-    _log.warning("the gate guards %s; login: %s", ", ".join(keeper.models), settings.promotion.login)
-    return _with_login(app, settings)
+    with Turnstile(database, "start"):  # the workers of one server would make the same tables and accounts at once
+        keeper = Keeper(open_gate(settings, database), _governed(settings), Turnstile(database))
+        guard_registry(keeper)
+        guard_tracking(keeper)
+        guard_artifact_repositories(keeper.check_write)
+        _mount(app, keeper, settings)
+        keeper.reconcile(_registry_store())
+        _log.warning("the gate guards %s; login: %s", ", ".join(keeper.models), settings.promotion.login)
+        return _with_login(app, settings)
 
 
 def _with_login(app: Any, settings: Settings) -> Any:
@@ -99,12 +95,6 @@ def _registry_store() -> Any:
 
     _get_tracking_store()
     return _get_model_registry_store()
-
-
-def _real_gate(settings: Settings, database: str) -> Any:
-    from registry_promotion.server._gate import open_gate
-
-    return open_gate(settings, database)
 
 
 def _mount(app: Any, keeper: Keeper, settings: Settings) -> None:

@@ -145,13 +145,19 @@ class Gated:
 
 
 def start(
-    home: Path, *, models: str = MODEL, approvals: int = 2, backend: str = "", extra: tuple[str, ...] = ()
+    home: Path,
+    *,
+    models: str = MODEL,
+    login: str = "basic-auth",
+    backend: str = "",
+    workers: int = 1,
+    extra: tuple[str, ...] = (),
 ) -> Gated:
     """A gated server on `home`, which may hold the stores of an earlier one."""
     home.mkdir(parents=True, exist_ok=True)
     (home / "auth.ini").write_text(AUTH.format(home=home, password=PASSWORD))
     (home / "policies").mkdir(exist_ok=True)
-    for stage, needed in (("Staging", 1), ("Production", approvals)):
+    for stage, needed in (("Staging", 1), ("Production", 2)):
         text = POLICY.format(lower=stage.lower(), stage=stage, approvals=needed)
         (home / "policies" / f"{stage.lower()}.yaml").write_text(text)
     settings = home / "homologate.yaml"
@@ -159,7 +165,12 @@ def start(
         json.dumps(
             {
                 "home": str(home),
-                "promotion": {"models": [models], "policies": str(home / "policies"), "admins": ["admin"]},
+                "promotion": {
+                    "models": [models],
+                    "policies": str(home / "policies"),
+                    "admins": ["admin"],
+                    "login": login,
+                },
             }
         )
     )
@@ -172,7 +183,7 @@ def start(
     ]
 
     def command(port: int) -> list[str]:
-        listen = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+        listen = ["--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)]
         return [program("mlflow"), "server", "--app-name", "homologate", *stores, *listen, *extra]
 
     served = services.start(
@@ -190,7 +201,7 @@ def start(
         say=print,
     )
     gated = Gated(served.url, home, services)
-    for person in PEOPLE:
+    for person in PEOPLE if login != "none" else ():
         gated.ask("admin", "POST", "/api/2.0/mlflow/users/create", {"username": person, "password": PASSWORD})
     return gated
 
