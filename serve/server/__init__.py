@@ -9,6 +9,7 @@ imported: tests/serving/test_the_server_stays_small.py holds that.
 """
 
 from serve.server._access import Access, Pace
+from serve.server._answered import Answered, Collector
 from serve.server._app import create_app
 from serve.server._keys import KeyFile, add_key
 from serve.server._limits import Limits
@@ -24,6 +25,8 @@ from serve.server._watch import Watch
 __all__ = [
     "REQUIREMENTS",
     "Access",
+    "Answered",
+    "Collector",
     "Issuer",
     "KeyFile",
     "Limits",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -15,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 
 from homologate.errors import DataError, UsageError
 from homologate.scorer import Answer
+from serve.server._answered import Answered
 from serve.server._body import read_body
 from serve.server._guard import Guard
 from serve.server._metrics import CONTENT_TYPE
@@ -69,8 +71,12 @@ def create_app(service: Service) -> FastAPI:
     async def life(_: FastAPI) -> AsyncIterator[None]:
         service.pool.start()
         service.metrics.serves(service.model)
+        if service.collector is not None:
+            service.collector.start()
         yield
         await service.pool.stop()
+        if service.collector is not None:
+            await service.collector.stop()
 
     app = FastAPI(
         title="Homologate",
@@ -91,7 +97,7 @@ def create_app(service: Service) -> FastAPI:
         asked = _asked(await read_body(request.headers, request.receive, service.limits))
         texts = checked_texts([asked.text], service.limits)
         model, (answer,) = await service.judge(request.receive, texts, asked.explain)
-        prediction = _note(request, model, [answer], asked.explain)
+        prediction = _note(service, request, model, texts, [answer], asked.explain)
         content = _response(answer, model, prediction).model_dump_json(exclude_none=True)
         return _answered(content.encode(), model, prediction)
 
@@ -102,7 +108,7 @@ def create_app(service: Service) -> FastAPI:
         question = read_invocation(await read_body(request.headers, request.receive, service.limits), content_type)
         texts = checked_texts(question.texts, service.limits)
         model, answers = await service.judge(request.receive, texts, question.explain, question.precision)
-        prediction = _note(request, model, answers, question.explain)
+        prediction = _note(service, request, model, texts, answers, question.explain)
         predictions = [_prediction(answer, question.explain) for answer in answers]
         told = {"predictions": predictions, "prediction_id": prediction, "model": _facts(model).model_dump()}
         return _answered(JSONResponse(told).body, model, prediction)
@@ -148,9 +154,15 @@ def _asked(body: bytes) -> ScoreRequest:
         ) from None
 
 
-def _note(request: Request, model: ServedModel, answers: list[Answer], explain: bool) -> str:
-    """Leave for the log what was predicted, and return the prediction id. Never the text."""
+def _note(
+    service: Service, request: Request, model: ServedModel, texts: list[str], answers: list[Answer], explain: bool
+) -> str:
+    """Tell the collector and leave for the log (never the text) what was predicted; the prediction id."""
     prediction: str = request.state.request_id
+    if service.collector is not None:
+        at, seconds = request.state.came_at, time.time() - request.state.came_at
+        caller = request.state.caller
+        service.collector.collect(Answered(prediction, at, seconds, caller, tuple(texts), tuple(answers), model))
     request.state.prediction = {
         "prediction_id": prediction,
         "model": model.name,

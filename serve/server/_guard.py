@@ -50,6 +50,7 @@ class Guard:
         request_id = secrets.token_hex(16)
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
+        state["came_at"] = time.time()
         status, started = 0, False
 
         async def sending(message: Message) -> None:

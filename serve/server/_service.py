@@ -13,6 +13,7 @@ from homologate.errors import DataError
 from homologate.scorer import Answer
 from homologate.scoring import faults_as_errors
 from serve.server._access import Access, Pace
+from serve.server._answered import Collector
 from serve.server._limits import Limits
 from serve.server._metrics import Metrics
 from serve.server._model import ServedModel
@@ -50,6 +51,8 @@ class Service:
     tls: bool = False
     draining: bool = False
     registry: RegistryFacts = field(default_factory=RegistryFacts)
+    collector: Collector | None = None
+    """Told of each answered request once; None keeps no records."""
 
     def replace_model(self, model: ServedModel) -> None:
         """Answer with `model` from the next request on; requests in progress finish with the one they began with."""
