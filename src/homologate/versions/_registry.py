@@ -14,7 +14,7 @@ from homologate import errors
 from homologate.errors import HomologateError, ModelError, TrackingError
 from homologate.versions import _mlflow_child
 from homologate.versions._reference import Reference
-from homologate.versions._rest import Rest
+from homologate.versions._rest import Rest, no_gate
 
 __all__ = ["ModelVersion", "Registry", "open_registry"]
 
@@ -79,6 +79,15 @@ class Registry(ABC):
             TrackingError: the registry does not answer.
         """
 
+    @abstractmethod
+    def placements(self, name: str) -> Mapping[str, Any]:
+        """What the ledger of the registry's gate says stands in each guarded stage: `{stage: facts or None}`.
+
+        Raises:
+            RefusedError: there is no gate at this address, so nobody can say what was approved.
+            TrackingError: the registry does not answer.
+        """
+
 
 class _Server(Registry):
     """An http(s) MLflow server, by plain REST; stores it does not proxy go through the child."""
@@ -100,6 +109,9 @@ class _Server(Registry):
         else:
             self._child.download(uri, into)
 
+    def placements(self, name: str) -> Mapping[str, Any]:
+        return self._rest.placements(name)
+
 
 class _Child(Registry):
     """Any store MLflow knows (database, Azure ML), asked by a process that imports MLflow and ends."""
@@ -112,6 +124,9 @@ class _Child(Registry):
 
     def download(self, uri: str, into: Path) -> None:
         self._ask("download", uri, str(into))
+
+    def placements(self, name: str) -> Mapping[str, Any]:
+        raise no_gate(self.uri)
 
     def _ask(self, *words: str) -> Any:
         command = [sys.executable, "-m", _mlflow_child.__name__, self.uri, *words]

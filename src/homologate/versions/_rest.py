@@ -11,13 +11,14 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
 
-from homologate.errors import StorageError, TrackingError
+from homologate.errors import RefusedError, StorageError, TrackingError
 
-__all__ = ["Rest"]
+__all__ = ["Rest", "no_gate"]
 
 PATIENCE_SECONDS = 15.0
 
@@ -61,6 +62,21 @@ class Rest:
             TrackingError: there is no such run, or the server does not answer.
         """
         return str(self._json("/api/2.0/mlflow/runs/get", {"run_id": run_id})["run"]["info"]["artifact_uri"])
+
+    def placements(self, name: str) -> dict[str, Any]:
+        """What the gate inside this server says stands in each guarded stage of the model `name`.
+
+        Raises:
+            RefusedError: this server runs no gate.
+            TrackingError: it does not answer, or refuses us.
+        """
+        try:
+            answer = self._json(f"/homologate/api/models/{urllib.parse.quote(name, safe='')}/current", {})
+        except TrackingError as error:
+            if getattr(error.__cause__, "code", None) == HTTPStatus.NOT_FOUND:
+                raise no_gate(self.uri) from error
+            raise
+        return dict(answer["stages"])
 
     def download(self, uri: str, into: Path) -> None:
         """Copy every file under an `mlflow-artifacts:` URI of this server into `into`.
@@ -128,6 +144,16 @@ class Rest:
                 place=self.uri,
                 next_command="homologate up  # or mend the server that $MLFLOW_TRACKING_URI names",
             ) from error
+
+
+def no_gate(uri: str) -> RefusedError:
+    """The refusal where nobody can say what was approved."""
+    return RefusedError(
+        "no gate stands at this registry, so nobody can say which versions were approved",
+        place=uri,
+        legal="an MLflow server started with `mlflow server --app-name homologate`",
+        next_command="homologate up",
+    )
 
 
 def _login() -> dict[str, str]:
