@@ -45,6 +45,7 @@ class Command:
 COMMANDS = (
     Command("prepare", "Read, check and split the rows; store the split.", "homologate.verbs.prepare", "build"),
     Command("train", "Fine-tune the classifier on a stored split.", "homologate.verbs.train", "build"),
+    Command("tune", "Search for better training settings on a stored split.", "homologate.verbs.tune", "build"),
     Command(
         "export", "Make the ONNX model directory and prove it answers as torch did.", "homologate.verbs.export", "build"
     ),

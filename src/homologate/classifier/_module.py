@@ -17,7 +17,11 @@ from ._batches import Batch
 from ._measure import measured
 from ._network import Network
 
-__all__ = ["FineTuning", "groups_of"]
+__all__ = ["Diverged", "FineTuning", "groups_of"]
+
+
+class Diverged(UsageError):
+    """The loss is no longer a number."""
 
 
 class FineTuning(lightning.LightningModule):
@@ -59,12 +63,12 @@ class FineTuning(lightning.LightningModule):
         """Weighted binary cross-entropy of one batch.
 
         Raises:
-            UsageError: the loss is no longer a number.
+            Diverged: the loss is no longer a number.
         """
         logits, _ = self.network(batch.inputs, batch.mask)
         loss = _loss(logits, batch).mean()
         if not math.isfinite(loss.item()):
-            raise UsageError(
+            raise Diverged(
                 f"the training loss became {loss.item()} at step {self.step + 1} of {self.total_steps}",
                 place=f"training.learning_rate = {self.settings.learning_rate}",
                 legal="a learning rate at which the loss stays finite; 2e-5 to 2e-4 suits most encoders",

@@ -2,6 +2,7 @@
 
     prepare  rows → checked, split rows
     train    split rows → classifier
+    tune     split rows → settings worth training with (beside the loop)
     export   classifier → model directory (ONNX, fp32 and int8), proved equal to torch
     evaluate model directory → evaluation report
     explain  model directory → explanation report

@@ -26,7 +26,16 @@ T = TypeVar("T")
 
 # MLproject hands every parameter over, unset ones as an empty text; an empty value means "as the settings say".
 DATA_FIELDS = ("source", "layout", "since", "until")
-TRAINING_FIELDS = ("encoder", "epochs", "batch_size", "learning_rate", "seed", "max_train_rows")
+TRAINING_FIELDS = (
+    "encoder",
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "head_learning_rate",
+    "weight_decay",
+    "seed",
+    "max_train_rows",
+)
 
 
 def maybe(kind: Callable[[str], T]) -> Callable[[str], T | None]:
@@ -65,7 +74,9 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--encoder", type=maybe(str), help="`minilm` or a Hugging Face directory")
     parser.add_argument("--epochs", type=maybe(int), help="passes over the rows; 0 stops after the linear probe")
     parser.add_argument("--batch-size", type=maybe(int))
-    parser.add_argument("--learning-rate", type=maybe(float))
+    parser.add_argument("--learning-rate", type=maybe(float), help="of the encoder")
+    parser.add_argument("--head-learning-rate", type=maybe(float), help="of the linear head")
+    parser.add_argument("--weight-decay", type=maybe(float))
     parser.add_argument("--seed", type=maybe(int))
     parser.add_argument("--max-train-rows", type=maybe(int), help="train on this many rows, drawn by seed and label")
 
