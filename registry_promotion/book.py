@@ -86,6 +86,10 @@ class Book:
         """The digest the ledger last recorded for a version."""
         return self._now_standing().digests.get((model, version))
 
+    def knows(self, digest: str) -> bool:
+        """Whether the ledger ever recorded anything about these bytes."""
+        return digest in self._now_standing().digests.values()
+
     def head(self) -> str:
         """The hash of the last row: cheap, and new whenever anything changed."""
         return self.ledger.head().hash

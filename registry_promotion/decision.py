@@ -150,6 +150,10 @@ def decide(
         facts["comparison"] = comparison
     facts["age"] = _ages(evidence, now)
     facts["champion"] = {"exists": champion is not None}
+    if evidence.size is not None:
+        facts["artifact"] = {"megabytes": evidence.size / 1e6}
+    if "shadow" in facts:
+        facts["shadow"] = {**facts["shadow"], "beside_champion": _beside(facts["shadow"], champion)}
     if staged_since is not None:
         facts["staging"] = {"hours": (now - staged_since).total_seconds() / 3600}
     rules = [*always(evidence), *_judged(policy, facts, evidence.places, champion, fault)]
@@ -192,6 +196,12 @@ def _comparison(facts: Mapping[str, Mapping[str, Any]], champion: Champion | Non
         return compare(read_items(facts["evaluation"]), read_items(champion.evaluation)), ""
     except DataError as error:
         return None, f"{error.problem} (champion: version {champion.version})"
+
+
+def _beside(shadow: Mapping[str, Any], champion: Champion | None) -> bool:
+    """Whether a shadow report compares with the version that stands in Production now."""
+    beside = shadow.get("champion")
+    return champion is not None and isinstance(beside, Mapping) and beside.get("digest") == champion.digest
 
 
 def _ages(evidence: EvidenceBundle, now: datetime) -> dict[str, float]:

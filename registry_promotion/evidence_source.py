@@ -12,7 +12,7 @@ were created. Tags only say where to look.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,13 +30,13 @@ from homologate.attest import (
 )
 from homologate.errors import DataError, HomologateError, ModelError, StorageError, TrackingError
 from registry_promotion.bundle import EvidenceBundle
+from registry_promotion.shadow import DIGEST_TAG, shadow_files, shadow_runs
 
 __all__ = ["Fetch", "MlflowEvidence", "download"]
 
 Fetch = Callable[[str, Path], Path]
 """`fetch(location, scratch) -> folder`: the folder at an artifact location, in place or copied below `scratch`."""
 
-DIGEST_TAG = "homologate.digest"
 EVIDENCE_TAG = "homologate.evidence_run"
 INPUT_TAG = "homologate.input."
 AUTHOR_TAG = "gate.author"
@@ -69,6 +69,7 @@ class MlflowEvidence:
             self._folder(known.source_location, "the model directory") as (directory, _),
             self._bundle(known) as bundle,
         ):
+            size = _size_of(directory) if directory else None
             report = verify_bundle(
                 directory or Path("missing"),
                 bundle,
@@ -83,6 +84,7 @@ class MlflowEvidence:
             facts=_believed(report, bundle),
             measured_at=_moments(report),
             verification=report.facts(),
+            size=size,
             authors=self._authors(known, self._runs(known)),
             places={kind: f"{at}/{kind}/{kind}.html" for kind in report.statements if f"{kind}/{kind}.html" in bundle},
         )
@@ -143,7 +145,7 @@ class MlflowEvidence:
             yield found
 
     def locations(self, model: str, version: str) -> list[str]:
-        """The artifact locations a decision about this version rests on: its bytes and its bundle of evidence.
+        """The artifact locations a decision about this version rests on: its bytes, its evidence, its shadow reports.
 
         Raises:
             ModelError: there is no such version.
@@ -152,7 +154,9 @@ class MlflowEvidence:
         found = [known.source_location, known.source]
         if evidence_run := known.tags.get(EVIDENCE_TAG):
             run = self._run(evidence_run)
-            found += [f"{run.info.artifact_uri}/evidence"] if run else []
+            if run:
+                found.append(f"{run.info.artifact_uri}/evidence")
+                found += [f"{one.info.artifact_uri}/shadow" for one in self._shadows(known, run)]
         return found
 
     # ── the registry ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -226,13 +230,21 @@ class MlflowEvidence:
 
     @contextmanager
     def _bundle(self, known: _Version) -> Iterator[dict[str, bytes]]:
-        """The files of the bundle; none where the version names no run of evidence or that holds none."""
+        """The files of the bundle, the newest shadow report among them; none where the version names no evidence."""
         run = self._run(known.tags.get(EVIDENCE_TAG, ""))
         if run is None:
             yield {}
             return
         with self._folder(f"{run.info.artifact_uri}/evidence", "the evidence") as (folder, _):
-            yield read_evidence(folder) if folder else {}
+            bundle = read_evidence(folder) if folder else {}
+        yield bundle | shadow_files(self._shadows(known, run), self._files)
+
+    def _shadows(self, known: _Version, evidence_run: Any) -> Sequence[Any]:
+        return shadow_runs(self._tracking, evidence_run.info.experiment_id, known.tags.get(DIGEST_TAG, ""))
+
+    def _files(self, location: str) -> dict[str, bytes]:
+        with self._folder(location, "the shadow report") as (folder, _):
+            return read_evidence(folder) if folder else {}
 
 
 @dataclass(frozen=True)
@@ -258,6 +270,11 @@ def download(location: str, scratch: Path) -> Path:
         return Path(mlflow.artifacts.download_artifacts(artifact_uri=location, dst_path=str(scratch)))
     except (MlflowException, OSError) as error:
         raise StorageError(f"cannot fetch the artifacts: {error}", place=location) from error
+
+
+def _size_of(directory: Path) -> int:
+    """Bytes of all files under a folder."""
+    return sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
 
 
 def _believed(report: VerificationReport, bundle: Mapping[str, bytes]) -> dict[str, Mapping[str, Any]]:

@@ -78,7 +78,10 @@ def always(evidence: EvidenceBundle) -> Iterator[RuleResult]:
 
 
 def _verified(evidence: EvidenceBundle) -> RuleResult:
-    says = "Every statement about the bytes is signed by a trusted key, complete, and unchanged."
+    says = (
+        "Every statement about the bytes is signed by a trusted key, complete and unchanged; the bill of materials "
+        "names exactly these files; the data described is the data trained on."
+    )
     report = evidence.verification
     if report.get("ok") is True and report.get("digest") == evidence.digest is not None:
         return RuleResult("verification", "provenance", says, "met", value=f"{len(report.get('checks', ()))} checks")

@@ -73,13 +73,14 @@ UNITS: dict[str, str] = {
 
 SOURCES: dict[str, str] = {
     "age": "days since each report was measured, by its kind",
+    "artifact": "the stored files of the version, counted now",
     "champion": "whether there is a version in Production",
     "comparison": "the paired test against the version in Production",
     "data": "the data report",
     "evaluation": "the evaluation report",
     "explanation": "the explanation report",
     "parity": "the parity report",
-    "shadow": "answers beside the champion while in Staging",
+    "shadow": "the shadow report: answers beside the champion while in Staging",
     "staging": "the time in Staging, from the ledger",
     "training": "the signed training provenance",
 }

@@ -1,7 +1,8 @@
 """Who made a run, written by the server: the author that four eyes are counted against.
 
 `mlflow.user` is whatever a client says. A run created through this server also carries `gate.author`, the account that
-was authenticated, and no client can write, change or drop that tag. Runs that a decision rests on cannot be deleted.
+was authenticated, and no client can write, change or drop that tag. Runs that a decision rests on cannot be deleted,
+and a shadow report about judged bytes cannot be hidden: it stays finished, and says what it is about.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ from homologate.errors import RefusedError, ServiceError
 from registry_promotion.server._identity import is_gate, user_or_none
 from registry_promotion.server._keeper import GATE_TAGS, Keeper
 from registry_promotion.server._refusals import as_mlflow
+from registry_promotion.shadow import DIGEST_TAG, SHADOW, STEP_TAG
 
 __all__ = ["AUTHOR_TAG", "guard_tracking"]
 
 AUTHOR_TAG = f"{GATE_TAGS}author"
 """The run tag that names the authenticated account which created the run."""
 
-_NEEDED = ("create_run", "set_tag", "delete_tag", "log_batch", "delete_run", "delete_experiment")
+_FOUND_BY = frozenset({STEP_TAG, DIGEST_TAG})
+_NEEDED = ("create_run", "set_tag", "delete_tag", "log_batch", "update_run_info", "delete_run", "delete_experiment")
 
 
 def guard_tracking(keeper: Keeper) -> None:
@@ -70,18 +73,26 @@ class _Guard:
         return super().create_run(experiment_id, user_id, start_time, kept, run_name)  # type: ignore[misc]
 
     def set_tag(self, run_id: str, tag: Any) -> Any:
-        _refuse_reserved([tag.key])
+        self._refuse_tags(run_id, [tag.key])
         return super().set_tag(run_id, tag)  # type: ignore[misc]
 
     def delete_tag(self, run_id: str, key: str) -> Any:
-        _refuse_reserved([key])
+        self._refuse_tags(run_id, [key])
         return super().delete_tag(run_id, key)  # type: ignore[misc]
 
     def log_batch(self, run_id: str, metrics: Any, params: Any, tags: Any) -> Any:
-        _refuse_reserved(tag.key for tag in tags or ())
+        self._refuse_tags(run_id, [tag.key for tag in tags or ()])
         return super().log_batch(run_id, metrics, params, tags)  # type: ignore[misc]
 
+    def update_run_info(self, run_id: str, run_status: Any, end_time: Any, run_name: Any) -> Any:
+        from mlflow.entities import RunStatus
+
+        if run_status not in (None, RunStatus.FINISHED):
+            self._keep_shadow(run_id, "be opened again")
+        return super().update_run_info(run_id, run_status, end_time, run_name)  # type: ignore[misc]
+
     def delete_run(self, run_id: str) -> Any:
+        self._keep_shadow(run_id, "be deleted")
         self._keep(self.get_run(run_id).info.artifact_uri, f"run {run_id}")  # type: ignore[attr-defined]
         return super().delete_run(run_id)  # type: ignore[misc]
 
@@ -89,6 +100,25 @@ class _Guard:
         location = self.get_experiment(experiment_id).artifact_location  # type: ignore[attr-defined]
         self._keep(location, f"experiment {experiment_id}")
         return super().delete_experiment(experiment_id)  # type: ignore[misc]
+
+    def _refuse_tags(self, run_id: str, keys: list[str]) -> None:
+        _refuse_reserved(keys)
+        if not _FOUND_BY.isdisjoint(keys):
+            self._keep_shadow(run_id, "say that it is about something else")
+
+    def _keep_shadow(self, run_id: str, fate: str) -> None:
+        """Refuse to hide a finished shadow report about bytes the ledger knows: the newest one counts, also if bad."""
+        run = self.get_run(run_id)  # type: ignore[attr-defined]
+        tags = run.data.tags
+        if run.info.status != "FINISHED" or tags.get(STEP_TAG) != SHADOW or is_gate():
+            return
+        if self._keeper.gate.knows(tags.get(DIGEST_TAG, "")):
+            raise as_mlflow(
+                RefusedError(
+                    f"run {run_id} is a shadow report about a version that was judged; it cannot {fate}",
+                    next_command="serve it in the shadow for longer, and report again: the newest report counts",
+                )
+            )
 
     def _keep(self, location: str, what: str) -> None:
         if is_gate():

@@ -57,11 +57,32 @@ def parity() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
+def shadow() -> dict[str, Any]:
+    differs = {
+        "champion": {"label": "compliant", "probability": 0.41},
+        "shadow": {"label": "non-compliant", "probability": 0.53},
+    }
+    return {
+        "schema": 1,
+        "kind": "shadow",
+        "subject": {"digest": "sha256:" + "0" * 64},
+        "verdict": "Gave the verdict of version 3 on 985 of 1,000 real requests.",
+        "champion": {"version": "3", "digest": "sha256:" + "1" * 64},
+        "since": "2026-03-01T08:00:00Z",
+        "until": "2026-03-02T08:00:00Z",
+        "answers": 1000,
+        "agreement": {"value": 0.985, "low": 0.975, "high": 0.991},
+        "latency_ms": {"p50": 11.2, "p95": 24.8, "p99": 41.0},
+        "disagreements": [{"prediction_id": "01J-<7>", **differs}] * 101,
+    }
+
+
+@pytest.fixture(scope="module")
 def everything(
-    evaluation: dict[str, Any], explanation: dict[str, Any], parity: dict[str, Any]
+    evaluation: dict[str, Any], explanation: dict[str, Any], parity: dict[str, Any], shadow: dict[str, Any]
 ) -> dict[str, dict[str, Any]]:
     made = cards(evaluation, explanation, parity)
-    return {"evaluation": evaluation, "explanation": explanation, "parity": parity, **made}
+    return {"evaluation": evaluation, "explanation": explanation, "parity": parity, "shadow": shadow, **made}
 
 
 @pytest.fixture(scope="module")

@@ -96,7 +96,13 @@ def complete_evidence(digest: str = DIGEST, *, version: str = "7", **options: An
         "int8": {"label_agreement": 0.995},
         "tokens": {"differences": []},
     }
-    shadow = {"subject": {"digest": digest}, "agreement": interval(0.95, 0.92, 0.97), "latency_ms": {"p95": 60.0}}
+    shadow = {
+        "subject": {"digest": digest},
+        "champion": {"version": "3", "digest": CHAMPION_DIGEST},
+        "answers": 900,
+        "agreement": interval(0.95, 0.92, 0.97),
+        "latency_ms": {"p50": 20.0, "p95": 60.0},
+    }
     kinds = ("evaluation", "explanation", "parity", "data", "shadow")
     return EvidenceBundle(
         model="parts",
@@ -106,11 +112,12 @@ def complete_evidence(digest: str = DIGEST, *, version: str = "7", **options: An
             "evaluation": evaluation_facts(digest, **options),
             "explanation": explanation,
             "parity": parity,
-            "data": {"fingerprint": f"sha256:{'d' * 64}"},
+            "data": {"fingerprint": f"sha256:{'d' * 64}", "rows": 2400},
             "shadow": shadow,
             "training": {"source": {"commit": "a" * 40, "dirty": False}},
         },
         measured_at={kind: NOON - timedelta(days=2) for kind in kinds},
+        size=113_000_000,
         verification={"ok": True, "digest": digest, "checks": [{"id": "digest", "status": "met"}]},
         authors=frozenset({"author"}),
         places={"evaluation": "/evidence/evaluation.html"},

@@ -39,7 +39,10 @@ def written(tmp_path: Path, **changes: Any) -> Path:
         ({"sign_off__people": 2}, r"people = 2(.|\n)*legal: approvals, valid_days, approvers"),
         ({"sign_off__approvals": 0}, "greater than or equal to 1"),
         ({"sign_off__approvals": "2"}, "should be a valid integer"),
-        ({"rules__0__reads": "hearsay.recall"}, "unknown source of facts; legal: age, champion, comparison, data"),
+        (
+            {"rules__0__reads": "hearsay.recall"},
+            "unknown source of facts; legal: age, artifact, champion, comparison, data",
+        ),
         ({"rules__0__reads": "evaluation..x"}, "String should match pattern"),
         ({"rules__0__reads": "evaluation.{each}.x"}, "lists no names under each"),
         ({"rules__0__each": ["a"]}, "has no {each}"),

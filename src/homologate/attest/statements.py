@@ -7,7 +7,8 @@ One statement is about one model directory: its subject is the directory's diges
     data           the rows it was trained and tested on
     evaluation     how well it judges       ┐ each with the SHA-256 of the JSON and the HTML report it speaks for,
     explanation    what it decides on       │ so a byte changed in a report is found
-    parity         whether fp32 and int8 answer as torch did ┘
+    parity         whether fp32 and int8 answer as torch did
+    shadow         how it answered real requests beside the version in Production ┘
     approval       one person's answer to one request
 
 A statement is checked against its published schema when it is written and again when it is read.
@@ -52,10 +53,11 @@ PREDICATE_TYPES = {
     "explanation": "urn:homologate:explanation:1",
     "manifest": "https://model_signing/signature/v1.0",
     "parity": "urn:homologate:parity:1",
+    "shadow": "urn:homologate:shadow:1",
     "training": "urn:homologate:training:1",
 }
 KINDS = tuple(PREDICATE_TYPES)
-REPORT_KINDS = ("data", "evaluation", "explanation", "parity")
+REPORT_KINDS = ("data", "evaluation", "explanation", "parity", "shadow")
 """The kinds that speak for report files."""
 
 
@@ -143,7 +145,7 @@ def parse_statement(payload: bytes, key_id: str) -> Statement:
 def report_predicate(
     *, verdict: str, run_id: str, measured_at: datetime, reports: Mapping[str, bytes], **facts: Any
 ) -> dict[str, Any]:
-    """The predicate of an evaluation, explanation, parity or data statement.
+    """The predicate of an evaluation, explanation, parity, shadow or data statement.
 
     Args:
         verdict: the report's first line.

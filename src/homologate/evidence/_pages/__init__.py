@@ -23,6 +23,7 @@ KINDS = {
     "evaluation": "evaluation.html.j2",
     "explanation": "explanation.html.j2",
     "parity": "parity.html.j2",
+    "shadow": "shadow.html.j2",
     "model-card": "model-card.html.j2",
     "data-card": "data-card.html.j2",
     "responsible-ai": "responsible-ai.html.j2",
