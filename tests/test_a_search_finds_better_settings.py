@@ -109,7 +109,7 @@ def test_it_ends_with_a_command_that_trains_with_the_best_settings(call: Any, da
     trained = tracker.run(call(*words[1:])["run_id"], step="train").data
     assert {name: float(trained.params[name]) for name in facts["best"]["values"]} == facts["best"]["values"]
     assert trained.params["epochs"] == "2"
-    assert trained.params["trainable_layers"] == "2", "the preset is named again"
+    assert trained.params["encoder_layers"] == "3", "the preset is named again"
 
 
 def test_more_trials_go_on_from_those_there_are(call: Any, data_run: str, tracker: Tracker) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from homologate.classifier import train
-from homologate.classifier._encoder import encoder_directory
+from homologate.classifier import load_classifier, train
+from homologate.classifier._encoder import encoder_directory, load_encoder
+from homologate.classifier._network import layers_of
 from homologate.errors import UsageError
 from homologate.settings import CostSettings, LabelSettings, TrainingSettings
 
@@ -71,3 +72,18 @@ def test_more_tokens_than_the_encoder_reads_is_refused_with_the_limit(
     with pytest.raises(UsageError) as error:
         train(rows, settings, LabelSettings(), CostSettings(), tmp_path, recording)
     assert error.value.legal == "8 to 64"
+
+
+def test_an_encoder_may_be_cut_to_its_lowest_layers_and_stays_cut_in_what_training_writes(
+    tiny_encoder: Path, tiny_training: TrainingSettings, rows: pd.DataFrame, tmp_path: Path, recording: Any
+) -> None:
+    cut = tiny_training.model_copy(update={"encoder_layers": 1, "epochs": 1})
+    facts = train(rows, cut, LabelSettings(), CostSettings(), tmp_path, recording)
+    whole, short = load_encoder(tiny_encoder), load_encoder(facts.directory)
+    assert [len(layers_of(encoder) or ()) for encoder in (whole, short)] == [2, 1]
+    assert load_classifier(facts.directory).network.encoder.config.num_hidden_layers == 1
+    assert facts.parameters < sum(parameter.numel() for parameter in whole.parameters())
+
+
+def test_more_layers_than_there_are_means_all(tiny_encoder: Path) -> None:
+    assert len(layers_of(load_encoder(tiny_encoder, layers=99)) or ()) == 2

@@ -163,6 +163,23 @@ def test_the_summary_names_figures_baseline_version_reports_and_the_next_command
     assert told.rstrip().splitlines()[-1].startswith("next: ") or "next: " in told
 
 
+def test_the_summary_says_by_how_much_the_baseline_is_beaten_and_how_sure_that_is(
+    first: subprocess.CompletedProcess[str], project: Project, version: Any
+) -> None:
+    evidence = project.tracker.fetch(version.tags["homologate.evidence_run"], "evidence")
+    gain = json.loads((evidence / "evaluation" / "evaluation.json").read_text())["gain"]["tfidf"]
+    for name, metric in (("average_precision", "average precision"), ("f1", "F1")):
+        low, high = gain[name]["low"], gain[name]["high"]
+        how = "beats" if low > 0 else "falls behind" if high < 0 else "is not certain to beat"
+        [line] = [
+            line
+            for line in first.stdout.splitlines()
+            if line.startswith("it ") and line.split("(")[0].endswith(f"{metric} ")
+        ]
+        assert line.startswith(f"it {how} the TF-IDF baseline")
+        assert f"(95 %: {low:+.3f} to {high:+.3f})" in line
+
+
 def test_progress_is_told_on_stderr(first: subprocess.CompletedProcess[str]) -> None:
     for place, step in enumerate(STEPS, start=1):
         assert f"[{place}/{len(STEPS)}] {step}" in first.stderr

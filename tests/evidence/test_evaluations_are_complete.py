@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from homologate.errors import DataError
-from homologate.evidence import evaluate_scorers, items_of, jsonl
+from homologate.evidence import evaluate_scorers, gain_in_words, items_of, jsonl
 from homologate.settings import CostSettings, DataSettings, LabelSettings, Settings
 
 DIGEST = "sha256:" + "2" * 64
@@ -154,3 +154,18 @@ def test_a_test_text_that_was_trained_on_is_reported(make_rows, make_scorer, goo
 def test_a_model_with_one_verdict_for_all_is_told_to_decide_nothing(make_rows, make_scorer) -> None:
     found = evaluate_scorers({"fp32": make_scorer({}, bias=2.0)}, make_rows(120), SETTINGS, digest=DIGEST)
     assert found["cautions"][0]["text"] == "Every test text is answered non-compliant: the model decides nothing."
+
+
+@pytest.mark.parametrize(
+    ("interval", "words"),
+    [
+        ((0.103, 0.01, 0.2), "beats the TF-IDF baseline by 0.103 average precision (95 %: +0.010 to +0.200)"),
+        ((0.05, -0.02, 0.12), "is not certain to beat the TF-IDF baseline: +0.050 average precision (95 %: -0.020 to"),
+        ((-0.3, -0.4, -0.2), "falls behind the TF-IDF baseline by 0.300 average precision (95 %: -0.400 to -0.200)"),
+        ((0.1, None, None), "in average precision, nothing can be told against the TF-IDF baseline"),
+    ],
+)
+def test_what_is_gained_over_the_baseline_is_never_told_without_how_sure_that_is(
+    interval: tuple[float | None, ...], words: str
+) -> None:
+    assert gain_in_words(dict(zip(("value", "low", "high"), interval, strict=True))).startswith(words)

