@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from homologate.settings import Settings
-    from serve.server import Access, Limits
+    from serve.collector import Kept
+    from serve.server import Access, Limits, Metrics
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -95,6 +96,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     )
     limits = _limits(args, settings)
     pool = Pool(cores, limits.waiting)
+    metrics = Metrics(pool)
     with contextlib.closing(bound_socket(args.host, args.port)) as listener:
         service = Service(
             source.open(),
@@ -102,7 +104,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             limits,
             access,
             Pace(limits.rate, limits.burst),
-            Metrics(pool),
+            metrics,
+            collector=_collector(settings, metrics),
             hosts=_hosts(args, access),
             tls=tls is not None,
         )
@@ -136,6 +139,20 @@ def _access(args: argparse.Namespace) -> Access:
             next_command="homologate key NAME --file keys.txt && homologate serve --api-keys keys.txt --host …",
         )
     return access
+
+
+def _collector(settings: Settings, metrics: Metrics) -> Kept | None:
+    """What keeps the predictions, where the settings say so."""
+    if not settings.collection.enabled:
+        return None
+    from homologate.collection import spool_of, store_of
+    from homologate.scorer.collector import Collector, Privacy, Spool
+    from serve.collector import Kept, Shipping
+
+    kept = settings.collection
+    spool = Spool(spool_of(settings), most_bytes=kept.spool_megabytes << 20)
+    shipping = Shipping(spool.folder, str(store_of(settings)), kept.retention_days)
+    return Kept(Collector(spool, Privacy(kept.privacy)), shipping, metrics.registry)
 
 
 def _limits(args: argparse.Namespace, settings: Settings) -> Limits:

@@ -21,6 +21,7 @@ from homologate.errors import UsageError
 
 __all__ = [
     "PRESETS",
+    "CollectionSettings",
     "ColumnSettings",
     "CostSettings",
     "DataSettings",
@@ -184,6 +185,22 @@ class PromotionSettings(_Strict):
     )
 
 
+class CollectionSettings(_Strict):
+    """What is kept of each prediction in production, where, and for how long."""
+
+    enabled: bool = Field(True, description="whether `homologate serve` keeps predictions")
+    store: str | None = Field(
+        None,
+        description="a folder or wasbs://<container>@<account>.blob.core.windows.net/…; None: <home>/collected",
+    )
+    spool: str | None = Field(None, description="folder of what is not shipped yet; None: <home>/spool")
+    privacy: Literal["full", "redacted", "hash"] = Field(
+        "redacted", description="texts whole, without e-mail addresses, phone numbers and VINs, or their hash alone"
+    )
+    retention_days: int | None = Field(365, ge=1, description="older predictions are deleted; None keeps them for ever")
+    spool_megabytes: int = Field(1024, ge=1, description="what the spool may hold before new predictions are dropped")
+
+
 class Settings(_Strict):
     """Everything a project decides, in one file."""
 
@@ -197,6 +214,7 @@ class Settings(_Strict):
     scoring: ScoringSettings = ScoringSettings()
     explanation: ExplanationSettings = ExplanationSettings()
     promotion: PromotionSettings = PromotionSettings()
+    collection: CollectionSettings = CollectionSettings()
 
     def training_of(self, preset: str | None = None, **overrides: Any) -> TrainingSettings:
         """The training settings of `preset` with this file's, then the caller's, overrides on top.

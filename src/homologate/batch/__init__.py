@@ -10,5 +10,6 @@ No torch, transformers, mlflow or pandas may be imported here.
 """
 
 from homologate.batch._job import Model, score_file
+from homologate.batch._kept import Keep
 
-__all__ = ["Model", "score_file"]
+__all__ = ["Keep", "Model", "score_file"]

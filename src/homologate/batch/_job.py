@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from homologate.batch._formats import Row, columns_of, join, read, row_count, suffix_of, write_part
+from homologate.batch._kept import Keep, Keeper
 from homologate.batch._parts import Parts
 from homologate.batch._verdicts import Verdict, judged, verdict_columns
 from homologate.errors import DataError, StorageError, UsageError
+from homologate.scorer.collector import Judge
 from homologate.scoring import faults_as_errors, open_scorer
 
 __all__ = ["Model", "score_file"]
@@ -47,6 +49,7 @@ def score_file(
     threads: int | None = None,
     max_characters: int = 20_000,
     restart: bool = False,
+    keep: Keep | None = None,
 ) -> dict[str, Any]:
     """Score every row of `source` into `out`; go on where a job that was killed stopped.
 
@@ -65,6 +68,7 @@ def score_file(
         threads: how many texts are judged at once; None means one a core.
         max_characters: a longer text is set aside.
         restart: throw away what an unfinished job left.
+        keep: where predictions are kept; a column `prediction_id` is appended then. None keeps nothing.
 
     Returns:
         Facts: `rows`, `rejected`, `labels` (count by label), `resumed_at` (rows found done), `out`, `rejects`.
@@ -80,7 +84,7 @@ def score_file(
     _check_paths(source, out)
     scorer = open_scorer(model.directory, precision, threads=1)
     columns, schema = _columns(source, encoding, suffix, text_column)
-    appended = _appended(columns, explain)
+    appended = _appended(columns, explain, kept=keep is not None)
     out_columns = [*columns, *appended.values()]
     out_schema = _with_verdict(schema, appended) if schema is not None else None
     # JSON lines may differ from row to row, and may stay so where the output is JSON lines too.
@@ -90,10 +94,12 @@ def score_file(
         "input": _sha256(source),
         "model": model.digest,
         "version": model.version,
-        "options": [text_column, encoding, scorer.precision, explain, max_characters, suffix, CHUNK],
+        "options": [text_column, encoding, scorer.precision, explain, max_characters, suffix, CHUNK, keep is not None],
     }
     with _disk_faults(out):
         parts = Parts(out, job, restart=restart)
+        judge = Judge(keep.model if keep else "", model.version, model.digest, scorer.labels, "batch")
+        keeper = Keeper(keep, parts, judge) if keep else None
         resumed = parts.done
         rows = islice(read(source, encoding), resumed * CHUNK, None)
         workers = _workers(threads or len(os.sched_getaffinity(0)))
@@ -108,7 +114,11 @@ def score_file(
                     max_characters=max_characters,
                     tell=tell,
                 )
-                good, bad = _apart(chunk, verdicts, fixed, appended, model, explain, number * CHUNK)
+                good, bad = _apart(
+                    chunk, verdicts, fixed, appended, model, explain, number * CHUNK, text_column, keeper
+                )
+                if keeper:
+                    keeper.finish(number)
                 write_part(parts.rows(number), suffix, out_columns, good, out_schema)
                 write_part(parts.rejects(number), ".jsonl", (), bad, None)
                 labels = Counter(row[appended["label"]] for row in good)
@@ -129,6 +139,8 @@ def _apart(
     model: Model,
     explain: bool,
     first: int,
+    text_column: str,
+    keeper: Keeper | None,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The judged rows with their verdicts, and the others with their reasons."""
     good, bad = [], []
@@ -140,6 +152,9 @@ def _apart(
             continue
         told = verdict_columns(verdict, explain)
         told |= {"model_version": model.version, "digest": model.digest}
+        if keeper:
+            told["prediction_id"] = keeper.identity(at)
+            keeper.add(at, str(row.values[text_column]), verdict)
         good.append({**row.values, **{appended[name]: value for name, value in told.items()}})
     return good, bad
 
@@ -161,9 +176,10 @@ def _columns(source: Path, encoding: str, suffix: str, text_column: str) -> tupl
     return columns, schema
 
 
-def _appended(columns: list[str], explain: bool) -> dict[str, str]:
+def _appended(columns: list[str], explain: bool, *, kept: bool) -> dict[str, str]:
     """What each appended column is called: its own name, or `predicted_…` where the input has that name already."""
     names = ["label", "probability", "threshold", *(["words"] if explain else []), "model_version", "digest"]
+    names += ["prediction_id"] if kept else []
     taken = set(columns)
     found = {}
     for name in names:

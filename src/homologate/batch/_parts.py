@@ -81,6 +81,13 @@ class Parts:
         _sync(finished)
         finished.replace(out)
 
+    def remembered(self, name: str, first: str) -> str:
+        """What the job noted under `name` when it began: `first`, unless it began before."""
+        file = self.folder / name
+        if not file.exists():
+            self._keep(file, first)
+        return file.read_text(encoding="utf-8")
+
     def clear(self) -> None:
         """Throw the folder away."""
         shutil.rmtree(self.folder)

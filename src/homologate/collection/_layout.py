@@ -12,7 +12,7 @@ __all__ = ["FEEDBACK", "FORGOTTEN", "INPUTS", "OUTPUTS", "Place", "hour_of", "pr
 
 FEEDBACK, FORGOTTEN = "feedback", "forgotten"
 
-_NAME = re.compile(r"([^/]+)/([^/]+)/([^/]+)/(\d{4}/\d{2}/\d{2}/\d{2})/([^/]+\.jsonl)")
+_NAME = re.compile(r"(?!.*(?:^|/)\.\.?/)([^/]+)/([^/]+)/([^/]+)/(\d{4}/\d{2}/\d{2}/\d{2})/([^/]+\.jsonl)")
 
 
 class Place:

@@ -23,6 +23,7 @@ class Prediction:
     """One text and its verdict, as it was kept.
 
     `time` is aware, in UTC. `text` is None where only its hash was kept; `privacy` says `full`, `redacted` or `hash`.
+    `role` is `champion`, `canary` or `shadow` (nobody got that answer; its id is that of the answer it stands beside).
     `labels` is `(negative, positive)`, `probability` of the positive one. `words` are the largest shares of the logit,
     `other_words` the sum of the others; they are empty and `bias` is None where words were not asked for.
     """
@@ -43,6 +44,7 @@ class Prediction:
     latency_ms: float | None
     caller: str | None
     door: str
+    role: str
     component: str
     words: tuple[Share, ...]
     other_words: float
@@ -87,6 +89,7 @@ def prediction_of(
         latency_ms=outputs.get("latency_ms"),
         caller=outputs.get("caller"),
         door=outputs.get("door", ""),
+        role=outputs.get("role", "champion"),
         component=inputs.get("component") or "",
         words=tuple(Share(word["word"], word["contribution"]) for word in outputs.get("words") or ()),
         other_words=outputs.get("other_words", 0.0),

@@ -27,6 +27,7 @@ FAULTS = {
 
 _HOUR = timedelta(hours=1)
 _Event = dict[str, Any]
+_Key = tuple[str, str]
 
 
 class Reading:
@@ -61,16 +62,16 @@ class Reading:
         Raises:
             StorageError: the store cannot be read.
         """
-        inputs: dict[str, _Event] = {}
-        outputs: dict[str, _Event] = {}
+        inputs: dict[_Key, _Event] = {}
+        outputs: dict[_Key, _Event] = {}
         forgotten = self._forgotten()
-        done: set[str] = set()
+        done: set[_Key] = set()
         for place in self._places():
             waiting, others = (inputs, outputs) if place.collection == INPUTS else (outputs, inputs)
             for event in self._events(place):
-                key = event["correlationid"]
-                if key in forgotten:
+                if event["correlationid"] in forgotten:
                     continue
+                key = place.version, event["correlationid"]  # a shadow answers under the id of the champion's answer
                 if key in done or key in waiting:
                     self.faults["duplicate"] += waiting is outputs  # one record has two lines and counts once
                     continue

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from homologate.errors import StorageError
 
-__all__ = ["FolderStore", "Store"]
+__all__ = ["FolderStore", "HeldStore", "Store"]
 
 
 class Store(Protocol):
@@ -30,6 +30,33 @@ class Store(Protocol):
 
     def delete(self, name: str) -> None:
         """Take a name away; nothing happens where it is gone already."""
+
+
+class HeldStore:
+    """Files in memory: what was found in a spool or already fetched, read as a store is."""
+
+    def __init__(self, files: dict[str, bytes]) -> None:
+        self.files = files
+
+    def names(self, prefix: str = "") -> Iterator[str]:
+        """See `Store`."""
+        return (name for name in sorted(self.files) if name.startswith(prefix))
+
+    def read(self, name: str) -> bytes:
+        """See `Store`."""
+        return self.files[name]
+
+    def put(self, name: str, data: bytes) -> bool:
+        """See `Store`."""
+        return self.files.setdefault(name, data) is data
+
+    def replace(self, name: str, data: bytes) -> None:
+        """See `Store`."""
+        self.files[name] = data
+
+    def delete(self, name: str) -> None:
+        """See `Store`."""
+        self.files.pop(name, None)
 
 
 class FolderStore:

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import os
 import threading
+import time
+import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from ._answer import Answer
 from ._faults import InputFault
 from ._files import MODEL_FILES
 from ._scorer import Scorer
+from .collector import Record, collector_from_environment, judge_of
 
 __all__ = ["ScorerModel", "texts_of"]
 
@@ -27,7 +31,8 @@ class ScorerModel:
     """What `mlflow.pyfunc.load_model` wraps.
 
     MLflow's server calls `predict` from six threads whatever the machine has; no more of them than there are cores
-    work at once here, each on one core, and the others wait their turn.
+    work at once here, each on one core, and the others wait their turn. Where the environment asks for it
+    (`collector/_environment.py`), predictions are kept and each answer carries its `prediction_id`.
     """
 
     def __init__(self, directory: str) -> None:
@@ -37,6 +42,8 @@ class ScorerModel:
         self._default = scorer.precision
         self._opening = threading.Lock()
         self._turns = threading.BoundedSemaphore(len(os.sched_getaffinity(0)))
+        self._collector = collector_from_environment()
+        self._judge = judge_of(directory, scorer.labels) if self._collector is not None else None
 
     def predict(self, model_input: Any, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Judge every text of the input.
@@ -48,7 +55,8 @@ class ScorerModel:
 
         Returns:
             One dict a text, in order: `label`, `probability` (of the positive label), `threshold`, `truncated`, and
-            where words were asked for `words` (`text`, `start`, `end`, `contribution`), `remainder` and `bias`.
+            where words were asked for `words` (`text`, `start`, `end`, `contribution`), `remainder` and `bias`; where
+            predictions are kept, `prediction_id`.
 
         Raises:
             InputFault: a text that cannot be judged, or a parameter that does not exist.
@@ -57,12 +65,28 @@ class ScorerModel:
         explain = bool(asked["explain"])
         if unknown := sorted(asked.keys() - PARAMS):
             raise InputFault(f"no parameter {unknown[0]!r}", place="params", legal=", ".join(PARAMS))
-        texts = texts_of(model_input)
+        texts = list(texts_of(model_input))
+        begun = time.perf_counter()
         with self._turns:
             answers = self._scorer(asked["precision"] or self._default).answers(texts, explain)
         kept = ("label", "probability", "threshold", "truncated") + (("words", "remainder", "bias") if explain else ())
         records = (asdict(answer) for answer in answers)
-        return [{name: record[name] for name in kept} for record in records]
+        told = [{name: record[name] for name in kept} for record in records]
+        return self._collected(told, texts, answers, time.perf_counter() - begun)
+
+    def _collected(
+        self, told: list[dict[str, Any]], texts: list[Any], answers: list[Answer], seconds: float
+    ) -> list[dict[str, Any]]:
+        """Hand the predictions over to be kept, and name each in its answer."""
+        if self._collector is None or self._judge is None:
+            return told
+        request, now = uuid.uuid4().hex, time.time()
+        for row, (text, answer) in enumerate(zip(texts, answers, strict=True)):
+            identity = request if len(answers) == 1 else f"{request}.{row}"
+            record = Record.of(identity, self._judge, now, text, answer, latency_ms=seconds * 1000)
+            self._collector.offer(record)
+            told[row]["prediction_id"] = identity
+        return told
 
     def _scorer(self, precision: str) -> Scorer:
         if precision not in MODEL_FILES:

@@ -6,7 +6,8 @@
 
 Columns are kept and `label`, `probability` (of the positive label), `threshold`, `model_version` and `digest`
 appended (`predicted_label` and so on where the input has that name). Rows that cannot be judged go to
-`<out>.rejects.jsonl` with the reason. Memory does not grow with the file; a job that was stopped or killed goes on
+`<out>.rejects.jsonl` with the reason. With --collect the predictions are kept as a server keeps its own
+(`homologate ship` stores them). Memory does not grow with the file; a job that was stopped or killed goes on
 where it was when the same command is given again.
 """
 
@@ -33,18 +34,22 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--precision", choices=("fp32", "int8"), help="default: the model's own")
     parser.add_argument("--explain", action="store_true", help="append the words that decided, as `words`")
     parser.add_argument("--threads", type=int, metavar="N", help="texts judged at once (default: one a core)")
+    parser.add_argument("--collect", action="store_true", help="keep the predictions; appends `prediction_id`")
     parser.add_argument("--restart", action="store_true", help="throw away what an unfinished job left")
     add_settings(parser)
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Score the file and return the counts."""
-    from homologate.batch import Model, score_file
+    from homologate.batch import Keep, Model, score_file
+    from homologate.collection import spool_of
+    from homologate.scorer.collector import Privacy
     from homologate.versions import locate, parse_reference
 
     settings = settings_of(args)
     reference = parse_reference(args.model or f"models:/{settings.model}/Production")
     found = locate(reference, Path(settings.home))
+    keep = Keep(spool_of(settings), found.name, Privacy(settings.collection.privacy)) if args.collect else None
     facts = score_file(
         args.input,
         args.output,
@@ -56,6 +61,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         threads=args.threads,
         max_characters=settings.data.max_text_characters,
         restart=args.restart,
+        keep=keep,
     )
     return {"model": found.name, "version": found.version, "digest": found.digest, **facts}
 

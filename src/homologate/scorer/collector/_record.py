@@ -41,7 +41,9 @@ MOST_WORDS = 5
 class Judge:
     """The version that answered and the door it stood behind.
 
-    `labels` is `(negative, positive)`; `door` is one of `server`, `pyfunc`, `batch`, `spark`, `edge`.
+    `labels` is `(negative, positive)`; `door` is one of `server`, `pyfunc`, `batch`, `spark`, `edge`. `role` is
+    `champion` or `canary` where somebody got the answer, `shadow` where only this record has it, under the prediction
+    id of the answer it stands beside.
     """
 
     model: str
@@ -49,6 +51,7 @@ class Judge:
     digest: str
     labels: tuple[str, str]
     door: str
+    role: str = "champion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,25 @@ class Record:
     bias: float | None = None
     remainder: float | None = None
 
+    @classmethod
+    def of(cls, identity: str, judge: Judge, time: float, text: str, answer: Any, **facts: Any) -> Record:
+        """The record of a scorer's `Answer` (any object with its attributes)."""
+        explained = answer.remainder is not None
+        return cls(
+            identity,
+            judge,
+            time,
+            text,
+            answer.label,
+            answer.probability,
+            answer.threshold,
+            answer.truncated,
+            words=[(word.start, word.end, word.contribution) for word in answer.words],
+            bias=answer.bias if explained else None,
+            remainder=answer.remainder,
+            **facts,
+        )
+
 
 def pairs(record: Record, privacy: Privacy) -> list[tuple[str, str]]:
     """`(folder, JSON line)` of the input, then of the output."""
@@ -111,6 +133,7 @@ def pairs(record: Record, privacy: Privacy) -> list[tuple[str, str]]:
         "latency_ms": None if record.latency_ms is None else round(record.latency_ms, 3),
         "caller": record.caller,
         "door": judge.door,
+        "role": judge.role,
         "words": [{"word": word, "contribution": round(share, 6)} for word, share in kept.words[:MOST_WORDS]],
         "other_words": round(sum(share for _, share in kept.words[MOST_WORDS:]), 6),
         "bias": record.bias,
