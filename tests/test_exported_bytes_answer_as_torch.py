@@ -51,7 +51,21 @@ def test_both_graphs_have_the_promised_inputs_and_outputs_with_free_batch_and_se
         "attention_mask": ["batch", "sequence"],
         "probability": ["batch"],
         "contributions": ["batch", "sequence"],
+        "embedding": ["batch", ""],
     }
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_the_embedding_is_what_the_head_sees(
+    trained: Trained, tiny_model: Path, rows: pd.DataFrame, precision: str
+) -> None:
+    texts = rows["text"].head(40).tolist()
+    network = load_classifier(trained[0].directory).network
+    scorer = Scorer(tiny_model, precision)
+    embeddings = scorer.embeddings(texts)
+    logits = embeddings @ network.weight.detach().numpy() + network.bias.item()
+    assert embeddings.shape == (40, 32)
+    assert np.allclose(logits, [answer.logit for answer in scorer.answers(texts)], atol=1e-4)
 
 
 def test_attention_is_fused_and_quantised_in_int8_and_the_head_is_not(tiny_model: Path) -> None:

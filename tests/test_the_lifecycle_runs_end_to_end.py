@@ -238,6 +238,7 @@ def test_the_version_loads_in_both_flavours_and_holds_no_pickle(project: Project
     assert {output.name for output in mlflow.onnx.load_model(str(directory)).graph.output} == {
         "probability",
         "contributions",
+        "embedding",
     }
 
 

@@ -41,8 +41,9 @@ CLOSE = 1e-4
 def export(classifier_dir: str | os.PathLike[str], out_dir: str | os.PathLike[str], precision: str = "fp32") -> Path:
     """Write `model.onnx`, `model.int8.onnx`, `tokenizer.json` and `scorer.json`.
 
-    Inputs `input_ids`, `attention_mask` int64 (batch, sequence); outputs `probability` float32 (batch,) and
-    `contributions` float32 (batch, sequence), each token's share of the logit.
+    Inputs `input_ids`, `attention_mask` int64 (batch, sequence); outputs `probability` float32 (batch,),
+    `contributions` float32 (batch, sequence), each token's share of the logit, and `embedding` float32
+    (batch, hidden), the pooled encoder output that drift is measured on.
 
     Args:
         classifier_dir: what training wrote.
@@ -86,9 +87,10 @@ class _Answering(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
-        logits, shares = self.network(input_ids, attention_mask)
-        return torch.sigmoid(logits), shares
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        states = self.network.states(input_ids, attention_mask)
+        logits, shares = self.network.judge(states, attention_mask)
+        return torch.sigmoid(logits), shares, self.network.pooled(states, attention_mask)
 
 
 def _trace(classifier: Classifier, file: Path) -> None:
@@ -105,12 +107,13 @@ def _trace(classifier: Classifier, file: Path) -> None:
             dynamo=False,
             opset_version=OPSET,
             input_names=["input_ids", "attention_mask"],
-            output_names=["probability", "contributions"],
+            output_names=["probability", "contributions", "embedding"],
             dynamic_axes={
                 "input_ids": both,
                 "attention_mask": both,
                 "probability": {0: "batch"},
                 "contributions": both,
+                "embedding": {0: "batch"},
             },
         )
     onnx.checker.check_model(str(file), full_check=True)

@@ -38,9 +38,13 @@ class Network(nn.Module):
             The logit of the positive label (batch,) and each token's share of it (batch, sequence), 0 at padding;
             `shares.sum(-1) + bias == logit`.
         """
+        return self.judge(self.states(inputs, mask), mask)
+
+    def states(self, inputs: Tensor, mask: Tensor) -> Tensor:
+        """The encoder's last hidden states (batch, sequence, hidden) of what `forward` takes."""
         name = "inputs_embeds" if inputs.is_floating_point() else "input_ids"
-        states = self.encoder(**{name: inputs}, attention_mask=mask).last_hidden_state
-        return self.judge(states, mask)
+        states: Tensor = self.encoder(**{name: inputs}, attention_mask=mask).last_hidden_state
+        return states
 
     def judge(self, states: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """The head on the encoder's last hidden states (batch, sequence, hidden)."""
@@ -48,6 +52,12 @@ class Network(nn.Module):
         # A product and a sum, not a matrix product: quantisation leaves them in fp32.
         shares = (states * self.weight).sum(-1) * present / present.sum(-1, keepdim=True)
         return shares.sum(-1) + self.bias, shares
+
+    @staticmethod
+    def pooled(states: Tensor, mask: Tensor) -> Tensor:
+        """Mean of the last hidden states over real tokens (batch, hidden): what the head sees of a text."""
+        present = mask.to(states.dtype)
+        return (states * present.unsqueeze(-1)).sum(1) / present.sum(-1, keepdim=True)
 
 
 def layers_of(encoder: nn.Module) -> nn.ModuleList | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ._answer import Answer
 from ._faults import ModelFault
-from ._files import MODEL_FILES, OUTPUTS, read_facts, session
+from ._files import EMBEDDING, MODEL_FILES, OUTPUTS, read_facts, session
 from ._tokens import Tokeniser, Tokens, checked, padded
 from ._words import merge
 
@@ -71,6 +71,39 @@ class Scorer:
         for row, probability, _ in self._judged(read):
             found[row] = probability
         return found
+
+    def embeddings(self, texts: Iterable[str]) -> NDArray[np.float32]:
+        """What the head sees of each text: the mean of the encoder's last hidden states, in the order given.
+
+        Args:
+            texts: n texts; a text longer than `max_tokens` is read up to there.
+
+        Returns:
+            float32 (n, hidden).
+
+        Raises:
+            InputFault: a text that cannot be judged; names its index.
+            ModelFault: the graph was exported before it had this output.
+        """
+        if EMBEDDING not in (node.name for node in self._session.get_outputs()):
+            file = self.directory / MODEL_FILES[self.precision]
+            raise ModelFault(f"the graph has no output {EMBEDDING!r}", place=str(file), legal="export the model again")
+        read = self._read(texts)
+        found: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(read)
+        for rows in self._batches(read):
+            ids, mask = padded([read[row].ids for row in rows], self._tokeniser.padding)
+            (pooled,) = self._session.run([EMBEDDING], {"input_ids": ids, "attention_mask": mask})
+            for row, vector in zip(rows, pooled, strict=True):
+                found[row] = vector
+        return np.stack(found) if found else np.empty((0, 0), np.float32)
+
+    def tokens(self, texts: Iterable[str]) -> list[list[int]]:
+        """The ids the model reads of each text, special marks included, in the order given.
+
+        Raises:
+            InputFault: a text that cannot be judged; names its index.
+        """
+        return [tokens.ids for tokens in self._read(texts)]
 
     def answer(self, text: str, explain: bool = False) -> Answer:
         """Judge one text.
