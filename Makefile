@@ -29,10 +29,11 @@ $(STAMP): $(LOCKS)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-run: setup ## from rows to a served answer; a second run reuses what has not changed
-	@homologate up --server-only >/dev/null
-	@MLFLOW_TRACKING_URI=$$(homologate where --only tracking_uri) \
-	    mlflow run . --entry-point main --env-manager local --experiment-name components $(if $(PRESET),-P preset=$(PRESET))
+run: setup ## from rows, through the gate, to a served answer; a second run reuses what has not changed
+	@homologate up --demo --server-only >/dev/null
+	@homologate as demo-author -- mlflow run . --entry-point main --env-manager local \
+	    --experiment-name components $(if $(PRESET),-P preset=$(PRESET))
+	@homologate demo
 	@homologate up
 
 stop: setup ## stop the servers `make run` started

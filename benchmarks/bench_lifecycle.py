@@ -1,7 +1,8 @@
-"""The whole `main` run against its training alone (1.6), and an unchanged second run against the first (0.1).
+"""The whole `make run` against its training alone (1.6), and an unchanged second run against the first (0.1).
 
-Runs what `make run` runs, in an empty home of its own: MLflow server, `mlflow run . -e main`, twice. About eight
-minutes on two cores; `--preset quick` makes it three, for a look.
+Runs what `make run` runs, in an empty home of its own and twice: the gated MLflow server with its demo accounts,
+`mlflow run . -e main` as the author, the way through the gate. About eight minutes on two cores; `--preset quick` makes
+it three, for a look. The first start of the server (its tables, its accounts) is set-up and not counted.
 """
 
 from __future__ import annotations
@@ -47,18 +48,24 @@ def main() -> int:
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
             "HOMOLOGATE_SETTINGS": str(settings),
         }
-        up = [str(BIN / "homologate"), "up", "--server-only", "--json"]
-        uri = json.loads(subprocess.run(up, env=environment, stdout=subprocess.PIPE, check=True).stdout)["tracking_uri"]
-        environment["MLFLOW_TRACKING_URI"] = uri
+        homologate = str(BIN / "homologate")
+        subprocess.run(
+            [homologate, "up", "--demo", "--server-only"], env=environment, stdout=subprocess.DEVNULL, check=True
+        )
         run = [str(BIN / "mlflow"), "run", str(ROOT), "-e", "main", "--env-manager", "local"]
+        steps = [
+            [homologate, "up", "--demo", "--server-only"],
+            [homologate, "as", "demo-author", "--", *run],
+            [homologate, "demo"],
+        ]
         try:
-            first = seconds(run, environment)
+            first = sum(seconds(step, environment) for step in steps)
             made = json.loads((Path(home) / "home" / "last.json").read_text(encoding="utf-8"))
-            second = seconds(run, environment)
+            second = sum(seconds(step, environment) for step in steps)
         finally:
-            subprocess.run([str(BIN / "homologate"), "down"], env=environment, stdout=subprocess.DEVNULL, check=True)
+            subprocess.run([homologate, "down"], env=environment, stdout=subprocess.DEVNULL, check=True)
     met = [
-        told("whole `main` run against its training alone", first / made["seconds"]["train"], BUDGETS["whole"]),
+        told("whole `make run` against its training alone", first / made["seconds"]["train"], BUDGETS["whole"]),
         told("unchanged second run against the first", second / first, BUDGETS["again"]),
     ]
     return int(not all(met))

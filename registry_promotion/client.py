@@ -8,9 +8,7 @@ Only the standard library is used, so `homologate approve` answers at once.
 
 from __future__ import annotations
 
-import base64
 import json
-import os
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -18,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from homologate import errors
+from homologate.accounts import LOG_IN, Login, login_of_environment
 from homologate.errors import HomologateError, RefusedError, TrackingError
 
 if TYPE_CHECKING:
@@ -34,12 +33,12 @@ class GateClient:
 
     Args:
         uri: the MLflow server's address, without a path.
-        user: account and password, or None for a server without a login.
+        login: account and password, or None for a server without a login.
     """
 
-    def __init__(self, uri: str, user: tuple[str, str] | None = None) -> None:
+    def __init__(self, uri: str, login: Login | None = None) -> None:
         self.uri = uri.rstrip("/")
-        self._user = user
+        self._headers = login.header if login else {}
 
     @classmethod
     def open(cls, settings: Settings) -> GateClient:
@@ -60,8 +59,7 @@ class GateClient:
                 legal="http(s)://…, served by `mlflow server --app-name homologate`",
                 next_command="homologate up",
             )
-        name = os.environ.get("MLFLOW_TRACKING_USERNAME")
-        return cls(place.uri, (name, os.environ.get("MLFLOW_TRACKING_PASSWORD", "")) if name else None)
+        return cls(place.uri, login_of_environment())
 
     def get(self, path: str, **query: str | None) -> Any:
         """The JSON at `path` of the API, such as `requests` or `models/NAME/history`.
@@ -82,11 +80,9 @@ class GateClient:
         return json.loads(self._ask(path, json.dumps(fields).encode()))
 
     def _ask(self, path: str, body: bytes | None) -> bytes:
-        asked = urllib.request.Request(f"{self.uri}/homologate/api/{path}", data=body)  # noqa: S310 (http by `open`)
-        if body is not None:
-            asked.add_header("Content-Type", "application/json")
-        if self._user:
-            asked.add_header("Authorization", "Basic " + base64.b64encode(":".join(self._user).encode()).decode())
+        headers = self._headers if body is None else {**self._headers, "Content-Type": "application/json"}
+        address = f"{self.uri}/homologate/api/{path}"
+        asked = urllib.request.Request(address, data=body, headers=headers)  # noqa: S310 (http by `open`)
         try:
             with urllib.request.urlopen(asked, timeout=PATIENCE_SECONDS) as answer:  # noqa: S310
                 return bytes(answer.read())
@@ -105,7 +101,7 @@ class GateClient:
             return RefusedError(
                 "the server does not know this account or password",
                 place="$MLFLOW_TRACKING_USERNAME, $MLFLOW_TRACKING_PASSWORD",
-                next_command="set both to an account of this server",
+                next_command=LOG_IN,
             )
         try:
             told = json.loads(error.read())["error"]

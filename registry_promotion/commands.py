@@ -38,4 +38,7 @@ COMMANDS = (
     Command(
         "evidence", "Verify what is claimed about a version's bytes.", "registry_promotion.verbs.evidence", "promote"
     ),
+    Command(
+        "demo", "Take the last version through the gate as demo accounts.", "registry_promotion.verbs.demo", "promote"
+    ),
 )

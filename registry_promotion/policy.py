@@ -248,8 +248,8 @@ def load_policies(folder: str | os.PathLike[str]) -> dict[str, Policy]:
 
 
 def shipped_policies(*, demonstration: bool = False) -> dict[str, Policy]:
-    """The policies that come with the project: the strict ones, or for Production the demonstration."""
-    names = ("staging", "demo" if demonstration else "production")
+    """The policies that come with the project: the strict ones, or the demonstration's."""
+    names = ("demo-staging", "demo") if demonstration else ("staging", "production")
     policies = [load_policy(POLICY_FOLDER / f"{name}.yaml") for name in names]
     return {policy.stage: policy for policy in policies}
 

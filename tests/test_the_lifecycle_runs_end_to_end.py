@@ -1,6 +1,7 @@
-"""From a CSV to a served answer, through the entry points a user calls, on a real MLflow server.
+"""From a CSV through the gate to a served answer, by the commands a user types, on the server `homologate up` starts.
 
 The encoder is a real but tiny BERT, so that the whole lifecycle fits a test; everything around it is the real thing.
+Its rows are so simple that one word gives the label away, which even the demonstration's policy refuses.
 """
 
 from __future__ import annotations
@@ -8,24 +9,29 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
+import stat
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import yaml
 
+from homologate.accounts import Accounts, Login
 from homologate.attest import digest_of, load_trusted_keys, verify_bundle
 from homologate.cli import main as homologate
+from homologate.errors import RefusedError
 from homologate.local import Services, program
 from homologate.pipeline import STEPS
 from homologate.settings import Settings, load_settings
 from homologate.tracking import Place, Tracker
+from registry_promotion.client import GateClient
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("lamp", "hose", "belt", "mirror", "brake", "tyre", "horn", "seat")
@@ -44,21 +50,37 @@ class Project(NamedTuple):
     def settings(self) -> Settings:
         return load_settings(self.settings_file)
 
+    def gate(self, account: str = "demo-author") -> GateClient:
+        return GateClient(self.server, self.accounts.login(account))
+
     @property
     def tracker(self) -> Tracker:
         return Tracker(Place(self.server, "server"), experiment=EXPERIMENT, home=Path(self.settings.home))
 
-    def mlflow_run(self, entry_point: str, **parameters: str) -> subprocess.CompletedProcess[str]:
-        """`mlflow run`, as the README says it."""
+    @property
+    def accounts(self) -> Accounts:
+        found = Accounts.known(Path(self.settings.home))
+        assert found is not None
+        return found
+
+    def homologate(self, *words: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        """A command as a user types it, without a login of their own."""
+        login = {"MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_URI"}
+        environment = {name: value for name, value in os.environ.items() if name not in login}
+        environment["HOMOLOGATE_SETTINGS"] = str(self.settings_file)
+        call = [sys.executable, "-m", "homologate", *words]
+        return subprocess.run(call, capture_output=True, text=True, env=environment, timeout=timeout, check=False)
+
+    def mlflow_run(self, entry_point: str) -> subprocess.CompletedProcess[str]:
+        """`mlflow run` as the demo author, as `make run` does it."""
         words = [program("mlflow"), "run", str(ROOT), "--entry-point", entry_point, "--env-manager", "local"]
         words += ["--experiment-name", EXPERIMENT, "-P", f"settings={self.settings_file}"]
-        for name, value in parameters.items():
-            words += ["-P", f"{name}={value}"]
-        environment = {**os.environ, "MLFLOW_TRACKING_URI": self.server}
-        return subprocess.run(words, capture_output=True, text=True, env=environment, timeout=600, check=False)
+        return self.homologate("as", "demo-author", "--", *words, timeout=600)
 
 
-def write_project(folder: Path, server: str, encoder: Path, *, rows: int = 360, **training: Any) -> Project:
+def write_project(
+    folder: Path, server: str, encoder: Path, *, rows: int = 360, admins: Sequence[str] = (), **training: Any
+) -> Project:
     chance = random.Random(5)
     lines = ["number,notified,part,maker,description,verdict"]
     for row in range(rows):
@@ -85,6 +107,7 @@ def write_project(folder: Path, server: str, encoder: Path, *, rows: int = 360, 
         },
         "training": {"encoder": str(encoder), "max_tokens": 48, "epochs": 3, "learning_rate": 1e-3, **training},
         "explanation": {"faithfulness_texts": 12, "surrogate_words": 40},
+        "promotion": {"admins": list(admins)},
     }
     file = folder / "homologate.yaml"
     file.write_text(yaml.safe_dump(settings), encoding="utf-8")
@@ -92,8 +115,23 @@ def write_project(folder: Path, server: str, encoder: Path, *, rows: int = 360, 
 
 
 @pytest.fixture(scope="module")
-def project(mlflow_server: str, tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    return write_project(tmp_path_factory.mktemp("project"), mlflow_server, tiny_encoder)
+def started(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, str]]:
+    """A demonstration's home with its gated server running, and what the first start said."""
+    made = write_project(tmp_path_factory.mktemp("project"), "", tiny_encoder, admins=["admin"])
+    answer = made.homologate("up", "--demo", "--server-only", "--json")
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads(answer.stdout)["demonstration"] is True
+    made = made._replace(server=json.loads(answer.stdout)["tracking_uri"])
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in made.accounts.login("demo-author").environment.items():
+            patch.setenv(name, value)
+        yield made, answer.stderr
+    assert made.homologate("down").returncode == 0
+
+
+@pytest.fixture(scope="module")
+def project(started: tuple[Project, str]) -> Project:
+    return started[0]
 
 
 @pytest.fixture(scope="module")
@@ -155,12 +193,14 @@ def test_the_summary_names_figures_baseline_version_reports_and_the_next_command
     first: subprocess.CompletedProcess[str],
 ) -> None:
     told = first.stdout
-    assert "lifecycle-parts version 1: put in Production by a plain transition; NO GATE JUDGED IT" in told
+    assert (
+        "lifecycle-parts version 1: registered; other people decide whether it reaches Staging and Production" in told
+    )
     for line in ("this version", "TF-IDF + logistic regression", "majority", "average precision", "digest sha256:"):
         assert line in told
     for report in ("parity/parity.html", "evaluation/evaluation.html", "explanation/explanation.html"):
         assert report in told
-    assert told.rstrip().splitlines()[-1].startswith("next: ") or "next: " in told
+    assert "next: homologate request lifecycle-parts 1 --to Staging --reason …" in told
 
 
 def test_the_summary_says_by_how_much_the_baseline_is_beaten_and_how_sure_that_is(
@@ -193,13 +233,87 @@ def test_a_second_run_reuses_every_step_and_says_so(project: Project, version: A
     assert len(project.tracker.client.search_model_versions(f"name = '{project.settings.model}'")) == 1
 
 
-def test_the_version_is_in_production_and_champion_and_marked_as_judged_by_nobody(
+def test_a_version_that_even_the_demonstration_refuses_stays_out_and_is_told_why(
     project: Project, version: Any
 ) -> None:
-    known = project.tracker.client.get_model_version_by_alias(project.settings.model, "champion")
-    assert known.version == version.version
-    assert known.current_stage == "Production"
-    assert known.tags["homologate.judged"] == "false"
+    answer = project.homologate("demo")
+    assert answer.returncode == 7, answer.stdout + answer.stderr
+    assert "NOT promoted: request" in answer.stdout
+    assert (
+        "  x no-leak: Length, single words or turns of phrase alone do not give the label away. [leak;" in answer.stdout
+    )
+    assert "      → Mask what gives it away (the evaluation names it), prepare and train again." in answer.stdout
+    rows = project.gate().get(f"models/{project.settings.model}/history")["rows"]
+    again = project.homologate("demo")
+    assert again.returncode == 7
+    assert "was refused before; nothing has changed since" in again.stderr
+    assert project.gate().get(f"models/{project.settings.model}/history")["rows"] == rows, "nobody asked twice"
+    assert project.tracker.client.get_model_version(version.name, version.version).current_stage == "Staging"
+    where = project.homologate("where")
+    assert "NOT in Production: even the demonstration's policy refuses it" in where.stdout
+
+
+def test_the_endpoint_fetches_from_the_gated_server_with_a_login_of_its_own(served_here: dict[str, Any]) -> None:
+    address = served_here["endpoint"].removesuffix("/invocations")
+    [answer] = ask(address, {"inputs": ["The belt cracked below the limit at 61 units."]})
+    assert answer["label"] == "reject"
+    assert served_here["last"]["version"] == "1"
+
+
+def test_what_is_printed_for_programs_holds_addresses_and_no_password(
+    project: Project, served_here: dict[str, Any]
+) -> None:
+    told = project.homologate("where", "--json").stdout
+    facts = json.loads(told)
+    assert facts["tracking_uri"] == project.server
+    assert facts["model"] == "lifecycle-parts"
+    assert Path(facts["artifact_root"]).is_dir()
+    assert facts["endpoint"] == served_here["endpoint"]
+    assert facts["gate"] == f"{project.server}/homologate/"
+    login = facts["login"]
+    assert login["variables"] == ["MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"]
+    kept = json.loads(Path(login["accounts_file"]).read_text())["accounts"]
+    assert set(login["accounts"]) == set(kept) >= {"admin", "demo-author", "demo-approver-1", "demo-approver-2"}
+    assert not [name for name, password in kept.items() if password in told]
+
+
+def test_passwords_are_shown_at_the_first_start_only_and_kept_for_their_owner_alone(
+    started: tuple[Project, str], served_here: dict[str, Any]
+) -> None:
+    project, told = started
+    for name, password in project.accounts.passwords.items():
+        assert re.search(rf"^  {name} +{re.escape(password)}$", told, re.MULTILINE)
+    home = Path(project.settings.home)
+    assert not [password for password in project.accounts.passwords.values() if password in served_here["stderr"]]
+    for file in ("accounts.json", "server/auth.ini", "server/secret", "keys/signing.pem"):
+        assert stat.S_IMODE((home / file).stat().st_mode) == 0o600, file
+    assert stat.S_IMODE((home / "server").stat().st_mode) == 0o700
+    assert not [
+        log for log in (home / "logs").iterdir() for p in project.accounts.passwords.values() if p in log.read_text()
+    ]
+
+
+def test_people_are_added_may_what_was_said_and_are_removed(project: Project, version: Any) -> None:
+    from mlflow import MlflowClient
+
+    added = json.loads(project.homologate("people", "add", "Ada Reviewer", "--json").stdout)
+    assert "Ada Reviewer" in project.homologate("people").stdout
+    ada = GateClient(project.server, Login("Ada Reviewer", added["password"]))
+    assert {one["model"] for one in ada.get("requests")["requests"]} <= {version.name}, "everybody reads"
+    with pytest.raises(RefusedError, match=r"'Ada Reviewer' may not update the model 'lifecycle-parts'"):
+        ada.post("requests", model=version.name, version="1", stage="Production", reason="only reads")
+    editor = json.loads(project.homologate("people", "add", "emil", "--may", "edit", "--json").stdout)
+    emil = MlflowClient(project.server.replace("://", f"://emil:{editor['password']}@"))
+    emil.set_model_version_tag(version.name, version.version, "seen", "by emil")
+    emil.log_metric(version.run_id, "seen_by_emil", 1.0)
+    twice = project.homologate("people", "add", "emil")
+    assert twice.returncode == 2
+    assert "already exists" in twice.stderr
+    other = json.loads(project.homologate("people", "password", "emil", "--json").stdout)["password"]
+    assert other != editor["password"]
+    assert GateClient(project.server, Login("emil", other)).get("health")["user"] == "emil"
+    assert project.homologate("people", "remove", "emil").returncode == 0
+    assert "emil" not in project.homologate("people").stdout
 
 
 def test_the_evidence_of_the_version_verifies_against_its_bytes(project: Project, version: Any) -> None:
@@ -243,7 +357,31 @@ def test_the_version_loads_in_both_flavours_and_holds_no_pickle(project: Project
 
 
 @pytest.fixture(scope="module")
-def served(project: Project, version: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def in_production(project: Project, version: Any) -> Any:
+    """The version, put into Production by a named admin who breaks the glass: no policy lets it through."""
+    glass = ["promote", "--break-glass", version.name, version.version, "--reason", "tests need something served"]
+    refused = project.homologate("as", "demo-author", "--", sys.executable, "-m", "homologate", *glass)
+    assert refused.returncode == 7
+    assert "'demo-author' may not break the glass" in refused.stderr
+    done = project.homologate("as", "admin", "--", sys.executable, "-m", "homologate", *glass)
+    assert done.returncode == 0, done.stderr
+    known = project.tracker.client.get_model_version_by_alias(project.settings.model, "champion")
+    assert (known.version, known.current_stage) == (version.version, "Production")
+    return known
+
+
+@pytest.fixture(scope="module")
+def served_here(project: Project, in_production: Any) -> dict[str, Any]:
+    """What `homologate up` left running, and what it said."""
+    answer = project.homologate("up", "--json")
+    assert answer.returncode == 0, answer.stderr
+    return {**json.loads(answer.stdout), "stderr": answer.stderr}
+
+
+@pytest.fixture(scope="module")
+def served(
+    project: Project, version: Any, in_production: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """`mlflow models serve` of the Production version, in an environment with the model's own requirements only."""
     folder = tmp_path_factory.mktemp("elsewhere")
     directory = project.tracker.fetch(version.run_id, "model")
@@ -252,11 +390,13 @@ def served(project: Project, version: Any, tmp_path_factory: pytest.TempPathFact
     python = folder / "venv" / "bin" / "python"
     install = [uv, "pip", "install", "--quiet", "--python", str(python), "-r", str(directory / "requirements.txt")]
     subprocess.run(install, check=True, timeout=600)
-    absent = subprocess.run([str(python), "-c", "import homologate"], capture_output=True, check=False, cwd=folder)
+    here = {**os.environ, "PYTHONPATH": ""}
+    absent = subprocess.run([str(python), "-c", "import homologate"], env=here, capture_output=True, cwd=folder)
     assert absent.returncode != 0, "the environment must not know this repository"
     environment = {
         "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
         "MLFLOW_TRACKING_URI": project.server,
+        **project.accounts.login("endpoint").environment,
         "PYTHONPATH": "",
     }
     services = Services(folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-__all__ = ["add_comment", "add_model_and_version", "decision_told", "gate_of", "settings_arguments"]
+__all__ = ["add_comment", "add_model_and_version", "decision_told", "gate_of", "rules_told", "settings_arguments"]
 
 _MARKS = {"met": "+", "not_met": "x", "cannot_tell": "?", "does_not_apply": "-"}
 
@@ -38,10 +38,14 @@ def gate_of(args: argparse.Namespace) -> Any:
 
 def decision_told(decision: dict[str, Any]) -> list[str]:
     """A decision as lines: the verdict, then every rule, those that refuse first."""
-    lines = [decision["verdict"], ""]
+    return [decision["verdict"], "", *rules_told([*decision["rules"], decision["sign_off"]])]
+
+
+def rules_told(rules: list[dict[str, Any]]) -> list[str]:
+    """Rules as lines, those that refuse first, each of these with its reason and what would mend it."""
     order = ("not_met", "cannot_tell", "met", "does_not_apply")
-    rules = sorted([*decision["rules"], decision["sign_off"]], key=lambda rule: order.index(rule["status"]))
-    for rule in rules:
+    lines = []
+    for rule in sorted(rules, key=lambda rule: order.index(rule["status"])):
         found = f" [{rule['value'] or 'nothing'}; {rule['limit']}]" if rule["limit"] else ""
         lines.append(f"  {_MARKS[rule['status']]} {rule['id']}: {rule['sentence']}{found}")
         if rule["status"] in ("not_met", "cannot_tell"):

@@ -54,8 +54,10 @@ COMMANDS = (
     Command("register", "Register the judged directory as a version.", "homologate.verbs.register", "build"),
     Command("main", "Run every step above, reusing what has not changed.", "homologate.verbs.main", "build"),
     Command("score", "Score a file of rows with a registered version.", "homologate.verbs.score", "serve"),
-    Command("up", "Start the MLflow server and the endpoint on this machine.", "homologate.verbs.up", "house"),
+    Command("up", "Start the gated MLflow server and the endpoint on this machine.", "homologate.verbs.up", "house"),
     Command("down", "Stop what `up` started.", "homologate.verbs.down", "house"),
     Command("where", "Say where the server, the model and the reports are.", "homologate.verbs.where", "house"),
+    Command("as", "Run a command as an account of this machine's server.", "homologate.verbs.run_as", "house"),
+    Command("people", "Add, list and remove the people of the MLflow server.", "homologate.verbs.people", "house"),
     Command("settings", "Print the settings in force, or their schema.", "homologate.verbs.settings", "house"),
 )

@@ -22,13 +22,12 @@ FIGURES = {"average_precision": "average precision", "f1": "F1", "recall": "reca
 BASELINES = {"tfidf": "TF-IDF + logistic regression", "majority": "majority"}
 
 
-def summary(context: Context, outcomes: Mapping[str, Outcome], released: Mapping[str, Any]) -> dict[str, Any]:
+def summary(context: Context, outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
     """The facts of one lifecycle: version, figures beside the baselines, reports, times.
 
     Args:
         context: the command's surroundings.
         outcomes: `homologate.pipeline.run_all`'s result.
-        released: `homologate.release.release`'s result.
     """
     from homologate.verbs._shared import report_link
 
@@ -55,7 +54,7 @@ def summary(context: Context, outcomes: Mapping[str, Outcome], released: Mapping
         "runs": {step: outcome.run_id for step, outcome in outcomes.items()},
         "reused": [step for step, outcome in outcomes.items() if outcome.reused],
         "seconds": {step: round(outcome.seconds, 1) for step, outcome in outcomes.items()},
-        **released,
+        "stage_note": "registered; other people decide whether it reaches Staging and Production",
     }
 
 
@@ -107,4 +106,5 @@ def told(facts: Mapping[str, Any], *, closing: bool = True) -> str:
     lines += ["", *(f"{name + ' report':<18}  {link}" for name, link in facts["reports"].items())]
     if facts["reused"]:
         lines += ["", f"reused, because nothing they depend on has changed: {', '.join(facts['reused'])}"]
-    return "\n".join([*lines, "", "next: homologate up"] if closing else lines)
+    ask = f"next: homologate request {facts['model']} {facts['version']} --to Staging --reason …"
+    return "\n".join([*lines, "", ask] if closing else lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from homologate.accounts import LOG_IN
 from homologate.errors import HomologateError, StorageError, TrackingError
 
 __all__ = ["translated"]
@@ -46,6 +47,12 @@ def translated(doing: str, *, uri: str) -> Iterator[None]:
 
 
 def _tracking(doing: str, error: Exception, uri: str) -> TrackingError:
+    if getattr(error, "error_code", None) == "UNAUTHENTICATED":
+        return TrackingError(
+            f"cannot {doing}: the MLflow server does not know this account or password",
+            place=f"$MLFLOW_TRACKING_USERNAME, $MLFLOW_TRACKING_PASSWORD, at {uri}",
+            next_command=LOG_IN,
+        )
     return TrackingError(
         f"cannot {doing}: {_first_line(error)}",
         place=uri,

@@ -7,8 +7,8 @@ A step is reused when neither its data, nor its code, nor its parameters have ch
     homologate main --source parts.csv               your own rows
     homologate main --fresh                          run every step again
 
-On an MLflow server without the gate the version is then put in Production by a plain transition, and the output says
-that nothing judged it. On a gated server it stays a registered version until people decide.
+What it makes is a registered version and the evidence about it. Whether that reaches Staging and Production is for
+other people to decide: `homologate request`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Run the lifecycle and return what it made."""
     from homologate.pipeline import run_all
-    from homologate.release import release
     from homologate.summary import remember, summary
 
     settings = settings_of(args)
@@ -42,8 +41,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         "main", params={"preset": args.preset or settings.preset, "source": settings.data.source}
     ):
         outcomes = run_all(context, chosen, fresh=args.fresh == "yes")
-        released = release(context, outcomes["register"])
-    return remember(settings, summary(context, outcomes, released))
+    return remember(settings, summary(context, outcomes))
 
 
 def show(facts: dict[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 import os
@@ -16,6 +15,7 @@ from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
 
+from homologate.accounts import LOG_IN, login_of_environment
 from homologate.errors import RefusedError, StorageError, TrackingError
 
 __all__ = ["Rest", "no_gate"]
@@ -134,9 +134,7 @@ class Rest:
             raise TrackingError(
                 f"the registry answered {error.code}: {_told(error)}",
                 place=self.uri + path.partition("?")[0],
-                next_command="set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
-                if error.code in {401, 403}
-                else "look at the server's log",
+                next_command=LOG_IN if error.code in {401, 403} else "look at the server's log",
             ) from error
         except (urllib.error.URLError, TimeoutError, ConnectionError, HTTPException) as error:
             raise TrackingError(
@@ -160,10 +158,8 @@ def _login() -> dict[str, str]:
     """The variables MLflow's own client reads."""
     if token := os.environ.get("MLFLOW_TRACKING_TOKEN"):
         return {"Authorization": f"Bearer {token}"}
-    if user := os.environ.get("MLFLOW_TRACKING_USERNAME"):
-        pair = f"{user}:{os.environ.get('MLFLOW_TRACKING_PASSWORD', '')}"
-        return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
-    return {}
+    login = login_of_environment()
+    return login.header if login else {}
 
 
 def _told(error: urllib.error.HTTPError) -> str:
