@@ -13,5 +13,8 @@ COMMANDS = (
     Command("serve", "Serve a version: answers, words that decided, who answered.", "serve.verbs.serve", "serve"),
     Command("key", "Make an API key for a caller; only its hash is kept.", "serve.verbs.key", "serve"),
     Command("ship", "Move kept predictions from the spool to the store.", "serve.verbs.ship", "watch"),
+    Command(
+        "feedback", "Say what turned out to be true; see how the version really does.", "serve.verbs.feedback", "watch"
+    ),
     Command("forget", "Remove one prediction from what is kept.", "serve.verbs.forget", "watch"),
 )

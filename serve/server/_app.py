@@ -113,6 +113,8 @@ def create_app(service: Service) -> FastAPI:
         told = {"predictions": predictions, "prediction_id": prediction, "model": _facts(model).model_dump()}
         return _answered(JSONResponse(told).body, model, prediction)
 
+    for add in service.pages:
+        add(app, service)
     return app
 
 

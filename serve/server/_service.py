@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from fastapi import FastAPI
 from starlette.types import Receive
 
 from homologate.errors import DataError
@@ -53,6 +54,8 @@ class Service:
     registry: RegistryFacts = field(default_factory=RegistryFacts)
     collector: Collector | None = None
     """Told of each answered request once; None keeps no records."""
+    pages: Sequence[Callable[[FastAPI, Service], None]] = ()
+    """What other rooms add to the application: each is called once with it."""
 
     def replace_model(self, model: ServedModel) -> None:
         """Answer with `model` from the next request on; requests in progress finish with the one they began with."""

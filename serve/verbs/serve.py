@@ -22,9 +22,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fastapi import FastAPI
+
     from homologate.settings import Settings
     from serve.collector import Kept
-    from serve.server import Access, Limits, Metrics
+    from serve.server import Access, Limits, Metrics, Service
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -106,6 +110,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             Pace(limits.rate, limits.burst),
             metrics,
             collector=_collector(settings, metrics),
+            pages=_pages(settings),
             hosts=_hosts(args, access),
             tls=tls is not None,
         )
@@ -153,6 +158,15 @@ def _collector(settings: Settings, metrics: Metrics) -> Kept | None:
     spool = Spool(spool_of(settings), most_bytes=kept.spool_megabytes << 20)
     shipping = Shipping(spool.folder, str(store_of(settings)), kept.retention_days)
     return Kept(Collector(spool, Privacy(kept.privacy)), shipping, metrics.registry)
+
+
+def _pages(settings: Settings) -> list[Callable[[FastAPI, Service], None]]:
+    """What belongs to keeping predictions: feedback on them."""
+    if not settings.collection.enabled:
+        return []
+    from serve.feedback import add_feedback
+
+    return [lambda app, service: add_feedback(app, service, settings)]
 
 
 def _limits(args: argparse.Namespace, settings: Settings) -> Limits:

@@ -26,6 +26,7 @@ __all__ = [
     "CostSettings",
     "DataSettings",
     "ExplanationSettings",
+    "FeedbackSettings",
     "LabelSettings",
     "PromotionSettings",
     "ScoringSettings",
@@ -201,6 +202,15 @@ class CollectionSettings(_Strict):
     spool_megabytes: int = Field(1024, ge=1, description="what the spool may hold before new predictions are dropped")
 
 
+class FeedbackSettings(_Strict):
+    """Who may say what turned out to be true, and who may accept it. Names or patterns (`*`, `key:line-*`)."""
+
+    givers: tuple[str, ...] = Field(("*",), description="whoever a server or --by names", strict=False)
+    reviewers: tuple[str, ...] = Field(
+        ("*",), description="whose acceptance lets a remark train a model; never the one who made it", strict=False
+    )
+
+
 class Settings(_Strict):
     """Everything a project decides, in one file."""
 
@@ -215,6 +225,7 @@ class Settings(_Strict):
     explanation: ExplanationSettings = ExplanationSettings()
     promotion: PromotionSettings = PromotionSettings()
     collection: CollectionSettings = CollectionSettings()
+    feedback: FeedbackSettings = FeedbackSettings()
 
     def training_of(self, preset: str | None = None, **overrides: Any) -> TrainingSettings:
         """The training settings of `preset` with this file's, then the caller's, overrides on top.

@@ -35,12 +35,12 @@ _NOTE = 2000
 class Remark:
     """What somebody says about one prediction.
 
-    `label` is what is true, in the model's own words.
+    `label` is what is true, in the model's own words; `kind` is one of `KINDS`.
     """
 
     prediction_id: str
     label: str
-    kind: Literal["correction", "label"] = "correction"
+    kind: str = "correction"
     component: str = ""
     note: str = ""
 

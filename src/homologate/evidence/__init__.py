@@ -6,6 +6,7 @@
     cards(facts…)                                    model card, data card and Responsible-AI page from those facts
     render(facts)                                    one self-contained page of HTML from facts of any kind
     stylesheet()                                     what those pages look like, for pages that shall look alike
+    Resampler, Verdicts, compare                     the same intervals and metrics for other rooms that measure
 
 Everything is measured through the scorer on ONNX bytes; no torch, transformers or mlflow run may be imported here.
 """
@@ -19,14 +20,19 @@ if TYPE_CHECKING:
     from homologate.evidence._cards import cards
     from homologate.evidence._evaluate import evaluate, evaluate_scorers
     from homologate.evidence._explain import explain, explain_scorer
+    from homologate.evidence._intervals import Resampler
     from homologate.evidence._items import items_of, jsonl
+    from homologate.evidence._metrics import Verdicts, compare
     from homologate.evidence._pages import render, stylesheet
     from homologate.evidence._scoring import TextScorer
     from homologate.evidence._verdicts import gain_in_words
 
 __all__ = [
+    "Resampler",
     "TextScorer",
+    "Verdicts",
     "cards",
+    "compare",
     "evaluate",
     "evaluate_scorers",
     "explain",
@@ -39,8 +45,11 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Resampler": "_intervals",
     "TextScorer": "_scoring",
+    "Verdicts": "_metrics",
     "cards": "_cards",
+    "compare": "_metrics",
     "evaluate": "_evaluate",
     "evaluate_scorers": "_evaluate",
     "explain": "_explain",
