@@ -152,15 +152,18 @@ def bundles() -> Callable[[Path, str], Bundle]:
     return make_bundle
 
 
-def make_bundle(home: Path, tokenizer: str = "1.0") -> Bundle:
-    """A model directory under `home` and complete evidence about it."""
+def make_bundle(home: Path, tokenizer: str = "1.0", directory: Path | None = None) -> Bundle:
+    """A model directory under `home`, or a copy of a real one, and complete evidence about it."""
     model = home / "model"
-    (model / "code" / "homologate_scorer").mkdir(parents=True)
-    (model / "model.onnx").write_bytes(bytes(range(256)))
-    (model / "model.int8.onnx").write_bytes(bytes(range(64)))
-    (model / "tokenizer.json").write_text(json.dumps({"version": tokenizer}))
-    (model / "requirements.txt").write_text("numpy==2.2.6\nonnxruntime==1.32.0\n")
-    (model / "code" / "homologate_scorer" / "__init__.py").write_text("")
+    if directory:
+        shutil.copytree(directory, model)
+    else:
+        (model / "code" / "homologate_scorer").mkdir(parents=True)
+        (model / "model.onnx").write_bytes(bytes(range(256)))
+        (model / "model.int8.onnx").write_bytes(bytes(range(64)))
+        (model / "tokenizer.json").write_text(json.dumps({"version": tokenizer}))
+        (model / "requirements.txt").write_text("numpy==2.2.6\nonnxruntime==1.32.0\n")
+        (model / "code" / "homologate_scorer" / "__init__.py").write_text("")
     (model / SBOM_FILE).write_text(sbom_of(model, name="parts", version="run-1"))
     digest, fingerprint = digest_of(model), f"sha256:{'d' * 64}"
     key = make_signing_key(home)

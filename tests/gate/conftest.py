@@ -227,7 +227,7 @@ def gated(tmp_path_factory: pytest.TempPathFactory, start_gated: Callable[..., G
 
 
 @pytest.fixture(scope="session")
-def make_version(bundles: Callable[[Path], Any], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+def make_version(bundles: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
     """Registers a complete, signed version as ann and returns its number; every call makes other bytes."""
     number = itertools.count(1)
 
@@ -237,11 +237,12 @@ def make_version(bundles: Callable[[Path], Any], tmp_path_factory: pytest.TempPa
         by: str = "ann",
         evidence: Callable[[Any], None] | None = None,
         rows: Any = None,
+        directory: Path | None = None,
     ) -> str:
         from mlflow.exceptions import MlflowException
 
         scratch = tmp_path_factory.mktemp("version")
-        made = bundles(scratch, f"bytes {next(number)} of {model}")
+        made = bundles(scratch, f"bytes {next(number)} of {model}", directory)
         if evidence:
             evidence(made)
         trusted = gated.home / "keys" / "trusted"

@@ -1,0 +1,13 @@
+"""Spark: the same scorer as a pandas UDF, one ONNX session in each executor process.
+
+    judge = scorer_udf(spark, "model", precision="int8")
+    rows.withColumn("verdict", judge("text")).select("*", "verdict.*")
+
+Executors need numpy, onnxruntime, tokenizers, pandas and pyarrow, and not this project: the model directory travels to
+them whole and brings its own scorer. `mlflow.pyfunc.spark_udf` of the registered version works as well and needs
+mlflow on every executor.
+"""
+
+from serve.spark._udf import VERDICT, scorer_udf
+
+__all__ = ["VERDICT", "scorer_udf"]

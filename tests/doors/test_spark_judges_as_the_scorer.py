@@ -1,0 +1,92 @@
+"""Spark on real executors: the scorer's answers, a fault a bad row, one session a process, nothing of ours needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from homologate.errors import ModelError
+from homologate.scorer import Scorer
+from serve.spark import scorer_udf
+
+RESULT = "label string, probability double, threshold double, truncated boolean"
+
+
+def test_verdicts_and_probabilities_are_the_scorers(spark: Any, directory: Path, texts: list[str]) -> None:
+    judge = scorer_udf(spark, directory, precision="int8")
+    rows = spark.createDataFrame(list(enumerate(texts)), "n long, text string").repartition(4)
+    found = sorted(rows.select("n", judge("text").alias("verdict")).select("n", "verdict.*").collect())
+    scorer = Scorer(directory, "int8")
+    assert [row.n for row in found] == list(range(len(texts)))
+    for row, text in zip(found, texts, strict=True):
+        answer = scorer.answer(text)
+        assert (row.label, row.probability, row.threshold) == (answer.label, answer.probability, answer.threshold)
+        assert row.truncated == answer.truncated
+        assert row.fault is None
+
+
+def test_a_text_that_cannot_be_judged_is_a_fault_of_its_row(spark: Any, directory: Path) -> None:
+    judge = scorer_udf(spark, directory, explain=True)
+    texts = ["The lamp cracked.", None, "", " \t", "\u200b", "The hose held."]
+    rows = spark.createDataFrame([(n, text) for n, text in enumerate(texts)], "n int, text string").coalesce(1)
+    found = rows.select("n", judge("text").alias("v")).select("n", "v.*").orderBy("n").collect()
+    assert [row.fault is None for row in found] == [True, False, False, False, False, True]
+    assert "empty" in found[2].fault
+    assert "nothing the tokeniser reads" in found[4].fault
+    assert found[1].label is None
+    expected = Scorer(directory).answer(texts[0] or "", explain=True)
+    assert [(w.text, w.start, w.end, w.contribution) for w in found[0].words] == [
+        (w.text, w.start, w.end, pytest.approx(w.contribution, abs=1e-6)) for w in expected.words
+    ]
+
+
+def test_each_executor_process_opens_one_session_and_nothing_of_ours(spark: Any, directory: Path) -> None:
+    import pandas
+    from pyspark.sql.pandas.functions import pandas_udf
+
+    def look(texts: Any) -> Any:
+        """Which process this is, what it has open and what of this project it imported."""
+        import gc
+        import os
+        import sys
+
+        import onnxruntime
+        import pandas as pd
+
+        ours = sorted({"homologate", "torch"} & {name.split(".")[0] for name in sys.modules})
+        sessions = sum(isinstance(thing, onnxruntime.InferenceSession) for thing in gc.get_objects())
+        return pd.Series([f"{os.getpid()} {sessions} {ours}"] * len(texts))
+
+    look.__annotations__ = {"texts": pandas.Series, "return": pandas.Series}
+    judge, looked = scorer_udf(spark, directory), pandas_udf(look, "string")
+    rows = spark.createDataFrame([(f"The belt from lot {n} held.",) for n in range(400)], "text string").repartition(8)
+    for _ in range(2):
+        assert rows.select(judge("text").label.alias("label")).dropna().count() == 400
+    found = {
+        row.seen.split(" ", 2)[0]: row.seen.split(" ", 2)[1:]
+        for row in rows.select(looked("text").alias("seen")).collect()
+    }
+    assert len(found) >= 2
+    # One a process and precision: the tests above asked for fp32 and int8.
+    assert all(0 < int(sessions) <= 2 and ours == "[]" for sessions, ours in found.values()), found
+
+
+def test_mlflows_own_udf_answers_the_same(spark: Any, directory: Path) -> None:
+    import mlflow.pyfunc
+
+    judge = mlflow.pyfunc.spark_udf(spark, str(directory), result_type=RESULT, env_manager="local")
+    texts = [f"The hose from lot {n} cracked below the limit at {60 + n} units." for n in range(40)]
+    rows = spark.createDataFrame([(text,) for text in texts], "text string")
+    found = [row.v for row in rows.select(judge("text").alias("v")).collect()]
+    scorer = Scorer(directory)
+    for row, text in zip(found, texts, strict=True):
+        answer = scorer.answer(text)
+        assert row.label == answer.label
+        assert row.probability == pytest.approx(answer.probability, abs=1e-6)
+
+
+def test_a_broken_directory_is_named_before_an_executor_starts(spark: Any, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="not a model directory"):
+        scorer_udf(spark, tmp_path)
