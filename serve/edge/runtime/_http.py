@@ -71,20 +71,8 @@ class Service(ThreadingHTTPServer):
             except InputFault as fault:
                 raise UsageFault(fault.problem, place="text", legal=fault.legal) from fault
         name = uuid.uuid4().hex
-        record = Record(
-            id=name,
-            judge=self.judge,
-            time=time.time(),
-            text=text,
-            label=answer.label,
-            probability=answer.probability,
-            threshold=answer.threshold,
-            truncated=answer.truncated,
-            latency_ms=(time.perf_counter() - begun) * 1000,
-            words=[(word.start, word.end, word.contribution) for word in answer.words],
-            bias=answer.bias if explain else None,
-            remainder=answer.remainder,
-        )
+        took = (time.perf_counter() - begun) * 1000
+        record = Record.of(name, self.judge, time.time(), text, answer, latency_ms=took)
         one, other = pairs(record, self.privacy)
         self.spool.keep((one, other))
         negative, positive = self.scorer.labels

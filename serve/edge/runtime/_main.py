@@ -28,12 +28,10 @@ from pathlib import Path
 from typing import Any
 
 from homologate_collector import FORMS, Privacy, path_part
-from homologate_scorer import InputFault
 
 from ._faults import Fault, UsageFault
 from ._forward import VARIABLE, Forwarder, forward, store_of
 from ._home import Home
-from ._http import Service
 from ._package import open_package, own_home, probe
 from ._spool import Spool
 from ._supervisor import supervise
@@ -63,6 +61,8 @@ def _probe(args: argparse.Namespace) -> None:
 
 
 def _score(args: argparse.Namespace) -> None:
+    from homologate_scorer import InputFault
+
     scorer = probe(open_package(own_home(), args.trusted))
     for line in sys.stdin:
         if line.strip():
@@ -84,6 +84,8 @@ def _start(args: argparse.Namespace) -> int:
 
 def _serve(args: argparse.Namespace) -> None:
     """What `start` starts: this package alone, until SIGTERM."""
+    from ._http import Service
+
     package = open_package(own_home(), args.trusted)
     scorer = probe(package)
     address = os.environ.get(VARIABLE)

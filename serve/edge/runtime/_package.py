@@ -8,12 +8,13 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
-
-from homologate_scorer import Answer, Scorer, ScorerFault
+from typing import TYPE_CHECKING, Any
 
 from ._faults import BrokenFault, RefusedFault, UsageFault
 from ._signature import key_id_of, verifies
+
+if TYPE_CHECKING:
+    from homologate_scorer import Answer, Scorer
 
 __all__ = ["ENVELOPE", "FOLDER", "Package", "open_package", "own_home", "probe"]
 
@@ -51,6 +52,9 @@ class Package:
         Raises:
             BrokenFault: the model cannot be loaded.
         """
+        # Imported here, so that whoever only supervises does not carry ONNX Runtime.
+        from homologate_scorer import Scorer, ScorerFault
+
         try:
             return Scorer(self.model, self.facts["precision"], threads=1)
         except ScorerFault as fault:
@@ -106,6 +110,8 @@ def probe(package: Package) -> Scorer:
     Raises:
         BrokenFault: an answer differs; names the text, what was expected and what was answered.
     """
+    from homologate_scorer import ScorerFault
+
     scorer = package.scorer()
     expected = json.loads((package.home / FOLDER / "probe.json").read_text(encoding="utf-8"))
     for row in expected:
