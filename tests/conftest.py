@@ -165,6 +165,11 @@ def make_bundle(home: Path, tokenizer: str = "1.0", directory: Path | None = Non
         (model / "requirements.txt").write_text("numpy==2.2.6\nonnxruntime==1.32.0\n")
         (model / "code" / "homologate_scorer" / "__init__.py").write_text("")
     (model / SBOM_FILE).write_text(sbom_of(model, name="parts", version="run-1"))
+    return bundle_about(model, home)
+
+
+def bundle_about(model: Path, home: Path) -> Bundle:
+    """Complete evidence about a model directory, signed by a key that `home` trusts."""
     digest, fingerprint = digest_of(model), f"sha256:{'d' * 64}"
     key = make_signing_key(home)
     made = Bundle(model, digest, {}, key, load_trusted_keys(home))

@@ -66,7 +66,7 @@ def add_feedback(app: FastAPI, service: Service, settings: Settings) -> None:
 
 
 async def _body(request: Request, service: Service, kind: type[Any]) -> Any:
-    body = await read_body(request.headers, request.receive, service.limits)
+    body = await read_body(request.state.asked, service.limits)
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:

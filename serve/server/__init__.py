@@ -12,6 +12,7 @@ from serve.server._access import Access, Pace
 from serve.server._answered import Answered, Collector
 from serve.server._app import create_app
 from serve.server._body import read_body
+from serve.server._challenger import CanaryLimits, Challenger
 from serve.server._keys import KeyFile, add_key
 from serve.server._limits import Limits
 from serve.server._metrics import Metrics
@@ -19,6 +20,7 @@ from serve.server._model import ServedModel, open_model
 from serve.server._oidc import Issuer
 from serve.server._pool import Pool
 from serve.server._problem import Problem
+from serve.server._recorder import Recorder
 from serve.server._run import bound_socket, run
 from serve.server._service import Service
 from serve.server._source import REQUIREMENTS, Source
@@ -28,6 +30,8 @@ __all__ = [
     "REQUIREMENTS",
     "Access",
     "Answered",
+    "CanaryLimits",
+    "Challenger",
     "Collector",
     "Issuer",
     "KeyFile",
@@ -36,6 +40,7 @@ __all__ = [
     "Pace",
     "Pool",
     "Problem",
+    "Recorder",
     "ServedModel",
     "Service",
     "Source",

@@ -9,9 +9,8 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 
-from starlette.datastructures import Headers
-
 from homologate.errors import RefusedError
+from serve.server._asked import Asked
 from serve.server._keys import PREFIX, KeyFile
 from serve.server._oidc import Issuer
 from serve.server._problem import Problem
@@ -30,7 +29,7 @@ class Access:
         """Whether anybody may ask."""
         return self.keys is None and self.issuer is None
 
-    async def caller(self, headers: Headers) -> str | None:
+    async def caller(self, asked: Asked) -> str | None:
         """The caller's name, or None where anybody may ask.
 
         Raises:
@@ -38,9 +37,9 @@ class Access:
         """
         if self.open:
             return None
-        scheme, _, credential = headers.get("authorization", "").partition(" ")
+        scheme, _, credential = asked.said(b"authorization").partition(" ")
         credential = credential.strip() if scheme.lower() == "bearer" else ""
-        key = headers.get("x-api-key") or (credential if credential.startswith(PREFIX) else "")
+        key = asked.said(b"x-api-key") or (credential if credential.startswith(PREFIX) else "")
         if self.keys is not None and key:
             name = self.keys.caller(key)
             if name is not None:

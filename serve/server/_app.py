@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.metadata
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 from typing import Any
 
 from fastapi import FastAPI, Request
-from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from homologate.errors import DataError, UsageError
-from homologate.scorer import Answer
-from serve.server._answered import Answered
-from serve.server._body import read_body
+from homologate.errors import HomologateError, UsageError
 from serve.server._guard import Guard
+from serve.server._judging import invocations, score
 from serve.server._metrics import CONTENT_TYPE
-from serve.server._model import ServedModel
-from serve.server._problem import Problem
-from serve.server._schemas import TEXT, ErrorBody, ModelFacts, ScoreRequest, ScoreResponse, WordShare
+from serve.server._problem import Problem, problem_of
+from serve.server._schemas import TEXT, ErrorBody, InvocationResponse, ScoreRequest, ScoreResponse
 from serve.server._service import Service
-from serve.server._wire import JSON, checked_texts, media_type, parse_json, read_invocation
+from serve.server._wire import JSON
 
 __all__ = ["create_app"]
 
@@ -64,8 +59,8 @@ _SCORE = {
 }
 
 
-def create_app(service: Service) -> FastAPI:
-    """The application of one server, its shell (`Guard`) included."""
+def create_app(service: Service) -> Guard:
+    """The application of one server: the doors that judge, and FastAPI behind them for all else."""
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
@@ -73,10 +68,14 @@ def create_app(service: Service) -> FastAPI:
         service.metrics.serves(service.model)
         if service.collector is not None:
             service.collector.start()
+        beside = asyncio.create_task(service.challenger.run()) if service.challenger else None
         yield
+        if beside is not None:
+            beside.cancel()
         await service.pool.stop()
         if service.collector is not None:
             await service.collector.stop()
+        service.recorder.flush()
 
     app = FastAPI(
         title="Homologate",
@@ -86,36 +85,24 @@ def create_app(service: Service) -> FastAPI:
         redoc_url=None,
         lifespan=life,
     )
-    app.add_middleware(Guard, service=service)
     app.add_exception_handler(HTTPException, _no_such_route)
+    for kind in (Problem, HomologateError, Exception):
+        app.add_exception_handler(kind, _problem)
+    _describe(app, "/v1/score", score, openapi_extra=_SCORE, response_model=ScoreResponse)
+    _describe(app, "/invocations", invocations, openapi_extra=_INVOCATION, response_model=InvocationResponse)
     _add_status_pages(app, service)
-
-    @app.post("/v1/score", response_model=ScoreResponse, responses=_ERRORS, openapi_extra=_SCORE)
-    async def score(request: Request) -> Response:
-        """Judge one text."""
-        media_type(request.headers.get("content-type", ""), (JSON,))
-        asked = _asked(await read_body(request.headers, request.receive, service.limits))
-        texts = checked_texts([asked.text], service.limits)
-        model, (answer,) = await service.judge(request.receive, texts, asked.explain)
-        prediction = _note(service, request, model, texts, [answer], asked.explain)
-        content = _response(answer, model, prediction).model_dump_json(exclude_none=True)
-        return _answered(content.encode(), model, prediction)
-
-    @app.post("/invocations", responses=_ERRORS, openapi_extra=_INVOCATION)
-    async def invocations(request: Request) -> Response:
-        """Judge texts by MLflow's scoring protocol; the prediction id of row i is `<prediction_id>.<i>`."""
-        content_type = request.headers.get("content-type", "")
-        question = read_invocation(await read_body(request.headers, request.receive, service.limits), content_type)
-        texts = checked_texts(question.texts, service.limits)
-        model, answers = await service.judge(request.receive, texts, question.explain, question.precision)
-        prediction = _note(service, request, model, texts, answers, question.explain)
-        predictions = [_prediction(answer, question.explain) for answer in answers]
-        told = {"predictions": predictions, "prediction_id": prediction, "model": _facts(model).model_dump()}
-        return _answered(JSONResponse(told).body, model, prediction)
-
     for add in service.pages:
         add(app, service)
-    return app
+    return Guard(app, service)
+
+
+def _describe(app: FastAPI, path: str, door: Callable[..., Any], **named: Any) -> None:
+    """Put a door into the OpenAPI document; `Guard` answers it before FastAPI hears of it."""
+
+    def described() -> None: ...
+
+    described.__name__, described.__doc__ = door.__name__, door.__doc__
+    app.add_api_route(path, described, methods=["POST"], responses=_ERRORS, **named)
 
 
 def _add_status_pages(app: FastAPI, service: Service) -> None:
@@ -123,12 +110,13 @@ def _add_status_pages(app: FastAPI, service: Service) -> None:
     @app.get("/health", responses={503: {"model": ErrorBody}})
     async def health() -> JSONResponse:
         """Whether the named version is loaded, has answered its golden probe, and takes questions."""
-        registry = service.registry
-        told: dict[str, Any] = {"status": "leaving" if service.draining else "ready", "model": service.model.facts()}
-        if registry.watching:
-            told["registry"] = {"reachable": registry.reachable, "fault": registry.fault}
-            if registry.refused_version:
-                told["refused"] = {"version": registry.refused_version, "because": registry.refused_because}
+        told: dict[str, Any] = {
+            "status": "leaving" if service.draining else "ready",
+            "model": service.model.facts(),
+            **service.registry.facts(),
+        }
+        if service.challenger is not None:
+            told["challenger"] = service.challenger.facts()
         return JSONResponse(told, 503 if service.draining else 200, service.model.headers)
 
     @app.get("/version")
@@ -137,81 +125,24 @@ def _add_status_pages(app: FastAPI, service: Service) -> None:
         told = {"homologate": importlib.metadata.version("homologate"), "model": service.model.facts()}
         return JSONResponse(told, headers=service.model.headers)
 
+    @app.get("/v1/challenger", responses={401: _ERRORS[401], 404: {"model": ErrorBody}})
+    async def challenger() -> JSONResponse:
+        """What came of the version beside the one that answers: agreement, times, differences. Never a text."""
+        found = service.challenger.report() if service.challenger else None
+        if found is None:
+            nothing = "no text was answered by two versions yet" if service.challenger else "no version stands beside"
+            raise Problem(404, UsageError(nothing, next_command="homologate serve --challenger Staging"))
+        return JSONResponse(found)
+
     @app.get("/metrics", response_class=Response)
     async def metrics() -> Response:
         """Counts for Prometheus."""
         return Response(service.metrics.page(), media_type=CONTENT_TYPE)
 
 
-def _asked(body: bytes) -> ScoreRequest:
-    try:
-        return ScoreRequest.model_validate(parse_json(body))
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        field = ".".join(map(str, first["loc"])) or "body"
-        raise DataError(
-            f"{first['msg']}: {first['input']!r:.60}",
-            place=f"field {field}",
-            legal='{"text": "…", "explain": true or false}',
-        ) from None
-
-
-def _note(
-    service: Service, request: Request, model: ServedModel, texts: list[str], answers: list[Answer], explain: bool
-) -> str:
-    """Tell the collector and leave for the log (never the text) what was predicted; the prediction id."""
-    prediction: str = request.state.request_id
-    if service.collector is not None:
-        at, seconds = request.state.came_at, time.time() - request.state.came_at
-        caller = request.state.caller
-        service.collector.collect(Answered(prediction, at, seconds, caller, tuple(texts), tuple(answers), model))
-    request.state.prediction = {
-        "prediction_id": prediction,
-        "model": model.name,
-        "version": model.version,
-        "digest": model.digest,
-        "texts": len(answers),
-        "explain": explain,
-        **({"label": answers[0].label, "probability": answers[0].probability} if len(answers) == 1 else {}),
-    }
-    return prediction
-
-
-def _response(answer: Answer, model: ServedModel, prediction: str) -> ScoreResponse:
-    negative, positive = model.scorer.labels
-    explained = answer.remainder is not None
-    return ScoreResponse(
-        prediction_id=prediction,
-        label=answer.label,
-        probabilities={negative: 1 - answer.probability, positive: answer.probability},
-        threshold=answer.threshold,
-        truncated=answer.truncated,
-        words=[WordShare(**asdict(word)) for word in answer.words] if explained else None,
-        bias=answer.bias if explained else None,
-        remainder=answer.remainder,
-        model=_facts(model),
-    )
-
-
-def _prediction(answer: Answer, explain: bool) -> dict[str, Any]:
-    """One row as the model's own pyfunc answers it (`homologate.scorer.pyfunc`)."""
-    kept: dict[str, Any] = {
-        "label": answer.label,
-        "probability": answer.probability,
-        "threshold": answer.threshold,
-        "truncated": answer.truncated,
-    }
-    if explain:
-        kept |= {"words": [asdict(w) for w in answer.words], "remainder": answer.remainder, "bias": answer.bias}
-    return kept
-
-
-def _facts(model: ServedModel) -> ModelFacts:
-    return ModelFacts(name=model.name, version=model.version, digest=model.digest, precision=model.scorer.precision)
-
-
-def _answered(content: bytes | memoryview, model: ServedModel, prediction: str) -> Response:
-    return Response(content, headers={**model.headers, "X-Prediction-Id": prediction}, media_type=JSON)
+async def _problem(_: Request, error: Exception) -> Response:
+    problem = problem_of(error)
+    return Response(problem.body, problem.status, {name.decode(): value.decode() for name, value in problem.headers})
 
 
 async def _no_such_route(request: Request, error: Exception) -> Response:

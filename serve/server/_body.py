@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from starlette.datastructures import Headers
-from starlette.types import Receive
-
 from homologate.errors import DataError
+from serve.server._asked import Asked
 from serve.server._limits import Limits
 from serve.server._problem import Left, Problem
 
@@ -17,30 +15,30 @@ POLITE = 16
 """How many times the limit is read and thrown away, so that a client still sending hears why it was refused."""
 
 
-async def read_body(headers: Headers, receive: Receive, limits: Limits) -> bytes:
+async def read_body(asked: Asked, limits: Limits) -> bytes:
     """Read the whole body; never keep more than `limits.body_bytes` of it.
 
     Raises:
         Problem: 413, it is longer; 408, it comes too slowly; 415, it is compressed; 400, its length is no number.
         Left: the client went away.
     """
-    encoding = headers.get("content-encoding", "identity").lower()
+    encoding = asked.said(b"content-encoding", "identity").lower()
     if encoding != "identity":
         # A kilobyte of gzip can be a gigabyte of text; nobody sends descriptions that need it.
         error = DataError(f"the body is encoded as {encoding!r:.60}", place="header Content-Encoding", legal="identity")
         raise Problem(415, error, close=True)
-    told = headers.get("content-length", "0")
-    if int(told) > limits.body_bytes and "100-continue" in headers.get("expect", "").lower():
+    told = asked.said(b"content-length", "0")
+    if told.isdecimal() and int(told) > limits.body_bytes and "100-continue" in asked.said(b"expect").lower():
         raise _too_long(limits)
     kept = bytearray()
-    seen = 0
+    seen, more = 0, True
     try:
         async with asyncio.timeout(limits.patience):
-            while True:
-                message = await receive()
+            while more:
+                message = await asked.receive()
                 if message["type"] == "http.disconnect":
                     raise Left
-                piece = message.get("body", b"")
+                piece, more = message.get("body", b""), message.get("more_body", False)
                 seen += len(piece)
                 if seen <= limits.body_bytes:
                     kept += piece
@@ -48,8 +46,6 @@ async def read_body(headers: Headers, receive: Receive, limits: Limits) -> bytes
                     raise _too_long(limits)
                 else:
                     kept.clear()
-                if not message.get("more_body", False):
-                    break
     except TimeoutError:
         error = DataError(
             f"{seen} bytes of the body came in {limits.patience:g} s",

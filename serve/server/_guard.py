@@ -1,28 +1,26 @@
-"""The shell around the application: who asks, how often, what every response carries, what is logged and counted.
+"""The shell around everything: who asks, how often, what every response carries, what is told of it afterwards.
 
 Plain ASGI, because a middleware that wraps requests and responses in objects costs more than all of this together.
 """
 
 from __future__ import annotations
 
-import logging
+import asyncio
 import secrets
-import time
+from collections.abc import Callable
+from typing import Any
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from homologate.errors import RefusedError
+from serve.server._asked import Asked
+from serve.server._judging import DOORS, Reply
 from serve.server._problem import Left, Problem, problem_of
+from serve.server._protocol import CONNECTION, Connection
+from serve.server._recorder import OPEN_PATHS
 from serve.server._service import Service
 
-__all__ = ["OPEN_PATHS", "ROUTES", "Guard"]
-
-OPEN_PATHS = frozenset({"/ping", "/health", "/version", "/openapi.json"})
-"""What a load balancer or a developer may read without a credential."""
-
-ROUTES = OPEN_PATHS | {"/invocations", "/v1/score", "/metrics"}
-"""Every path there is; all others are counted as one, so that a scanner cannot fill the metrics."""
+__all__ = ["Guard"]
 
 _SECURITY = [
     (b"x-content-type-options", b"nosniff"),
@@ -35,7 +33,12 @@ _TLS_ONLY = (b"strict-transport-security", b"max-age=31536000")
 
 
 class Guard:
-    """ASGI middleware; see the module."""
+    """The whole application of one server; see the module.
+
+    Args:
+        app: answers whatever is not one of the `DOORS`.
+        service: what the doors ask.
+    """
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self.app, self.service = app, service
@@ -46,81 +49,70 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        begun = time.perf_counter()
-        request_id = secrets.token_hex(16)
-        state = scope.setdefault("state", {})
-        state["request_id"] = request_id
-        state["came_at"] = time.time()
-        status, started = 0, False
-
-        async def sending(message: Message) -> None:
-            nonlocal status, started
-            if message["type"] == "http.response.start":
-                status, started = message["status"], True
-                named = (b"x-request-id", request_id.encode())
-                message["headers"] = [*message.get("headers", ()), *self._always, named]
-            await send(message)
-
+        asked = Asked(scope["method"], scope["path"], scope["headers"], receive, secrets.token_hex(16))
+        connection = scope.get("extensions", {}).get(CONNECTION) or Connection()
+        connection.handling = asyncio.current_task()
+        started: list[int] = []
         error: Exception | None = None
         try:
-            await self._admit(scope, state)
-            await self.app(scope, receive, sending)
+            await self._admit(asked, scope)
+            door = DOORS.get(asked.path) if asked.method == "POST" else None
+            if door is None:
+                scope.setdefault("state", {}).update(asked=asked, caller=asked.caller)
+                await self.app(scope, receive, self._sender(asked, send, started))
+            else:
+                await self._send(send, asked, await door(self.service, asked), started)
         except Left:
-            status = 499
-            self.service.metrics.left.inc()
+            started[:] = started or [499]
+        except asyncio.CancelledError:
+            if not connection.left:
+                raise
+            started[:] = started or [499]
         except Exception as caught:
             error = caught
             if not started:
-                await _send_problem(problem_of(caught), sending)
+                await _send_problem(problem_of(caught), self._sender(asked, send, started))
         finally:
-            self._record(scope, state, status, time.perf_counter() - begun, error)
+            connection.handling = None
+            self.service.recorder.finished(asked, started[0] if started else 0, error)
 
-    async def _admit(self, scope: Scope, state: dict[str, object]) -> None:
-        headers = Headers(scope=scope)
-        if self.service.hosts is not None:
-            host = headers.get("host", "")
-            if _host_name(host) not in self.service.hosts:
-                legal = sorted(self.service.hosts)
+    async def _admit(self, asked: Asked, scope: Scope) -> None:
+        service = self.service
+        if service.hosts is not None:
+            host = asked.said(b"host")
+            if _host_name(host) not in service.hosts:
+                legal = sorted(service.hosts)
                 raise Problem(421, RefusedError(f"this server is not {host!r:.100}", place="header Host", legal=legal))
-        if scope["path"] in OPEN_PATHS:
+        if asked.path in OPEN_PATHS:
             return
-        name = await self.service.access.caller(headers)
-        client = scope.get("client")
-        state["caller"] = name
-        self.service.pace.take(name or (client[0] if client else "unknown"))
+        if client := scope.get("client"):
+            asked.client = client[0]
+        asked.caller = await service.access.caller(asked)
+        service.pace.take(asked.caller or asked.client)
 
-    def _record(
-        self, scope: Scope, state: dict[str, object], status: int, seconds: float, error: Exception | None
-    ) -> None:
-        route = scope["path"] if scope["path"] in ROUTES else "other"
-        self.service.metrics.requests.labels(route, str(status)).inc()
-        self.service.metrics.seconds.labels(route).observe(seconds)
-        if route in OPEN_PATHS and status < 400:
-            return  # probes come every few seconds for ever; they are counted, not told
-        unforeseen = status >= 500 and error is not None and not isinstance(error, Problem)
-        logging.getLogger("homologate.serve").log(
-            logging.ERROR if unforeseen else logging.INFO,
-            "request",
-            exc_info=error if unforeseen else None,
-            extra={
-                "facts": {
-                    "request_id": state["request_id"],
-                    "route": route,
-                    "method": scope["method"],
-                    "status": status,
-                    "ms": round(seconds * 1000, 2),
-                    "caller": state.get("caller"),
-                    **_told(state),
-                    **({"fault": type(getattr(error, "error", error)).__name__} if error is not None else {}),
-                }
-            },
-        )
+    async def _send(self, send: Send, asked: Asked, reply: Reply, started: list[int]) -> None:
+        started.append(200)
+        named = asked.request_id.encode()
+        header = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(reply.body)),
+            *reply.model.header,
+            (b"x-prediction-id", named),
+            *self._always,
+            (b"x-request-id", named),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": header})
+        await send({"type": "http.response.body", "body": reply.body})
 
+    def _sender(self, asked: Asked, send: Send, started: list[int]) -> Callable[[Message], Any]:
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                started.append(message["status"])
+                named = (b"x-request-id", asked.request_id.encode())
+                message["headers"] = [*message.get("headers", ()), *self._always, named]
+            await send(message)
 
-def _told(state: dict[str, object]) -> dict[str, object]:
-    """What the handler noted about the prediction."""
-    noted = state.get("prediction")
-    return dict(noted) if isinstance(noted, dict) else {}
+        return sending
 
 
 async def _send_problem(problem: Problem, send: Send) -> None:

@@ -6,9 +6,10 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["event", "set_up"]
+__all__ = ["event", "line", "set_up", "tell", "write"]
 
 _LOGGER = logging.getLogger("homologate.serve")
 
@@ -16,6 +17,33 @@ _LOGGER = logging.getLogger("homologate.serve")
 def event(name: str, *, level: int = logging.INFO, **facts: Any) -> None:
     """Log that something happened. `facts` must be JSON and must not hold what a client sent as text."""
     _LOGGER.log(level, name, extra={"facts": facts})
+
+
+def line(name: str, level: str, at: float, facts: dict[str, Any], error: BaseException | None = None) -> str:
+    """One line: what happened, when (seconds since 1970), and of a fault its kind and place.
+
+    A fault's message is left out: it may quote what a client sent.
+    """
+    seconds, part = divmod(at, 1)
+    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(part * 1000):03d}Z"
+    told: dict[str, Any] = {"time": moment, "level": level, "event": name, **facts}
+    if error is not None:
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        told["error"] = type(error).__name__
+        told["at"] = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else None
+    return json.dumps(told, default=str)
+
+
+def write(lines: Sequence[str]) -> None:
+    """Write lines whole. A log that cannot be written (a full disk, a closed pipe) must not stop answers."""
+    if lines:
+        try:
+            sys.stderr.write("\n".join(lines) + "\n")
+            sys.stderr.flush()
+        except OSError:
+            pass
 
 
 def set_up() -> None:
@@ -27,22 +55,21 @@ def set_up() -> None:
         logger.propagate = False
     _LOGGER.setLevel(logging.INFO)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.raiseExceptions = False  # as `write`: a full disk must not turn every event into a traceback
+
+
+def tell(listener: Callable[[logging.LogRecord], None]) -> None:
+    """Let `listener` hear of every event too."""
+
+    class Listening(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            listener(record)
+
+    _LOGGER.addHandler(Listening())
 
 
 class _Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        seconds, part = divmod(record.created, 1)
-        line: dict[str, Any] = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(part * 1000):03d}Z",
-            "level": record.levelname.lower(),
-            "event": record.getMessage(),
-            **getattr(record, "facts", {}),
-        }
-        if record.exc_info and record.exc_info[1] is not None:
-            # The kind and the place of a fault; its message may quote what a client sent.
-            error, trace = record.exc_info[1], record.exc_info[2]
-            while trace is not None and trace.tb_next is not None:
-                trace = trace.tb_next
-            where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else None
-            line.update(error=type(error).__name__, at=where)
-        return json.dumps(line, default=str)
+        error = record.exc_info[1] if record.exc_info else None
+        facts = getattr(record, "facts", {})
+        return line(record.getMessage(), record.levelname.lower(), record.created, facts, error)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from serve.server._model import ServedModel
 from serve.server._pool import Pool
+
+if TYPE_CHECKING:
+    from serve.server._recorder import Finished
 
 __all__ = ["CONTENT_TYPE", "Metrics"]
 
@@ -32,17 +38,45 @@ class Metrics:
         self.model = Gauge(
             "homologate_model", "The version that answers.", ["name", "version", "digest", "precision"], registry=kept
         )
+        self.challenger = Gauge(
+            "homologate_challenger_share",
+            "The version beside the one that answers, and of how many requests.",
+            ["name", "version", "digest", "mode"],
+            registry=kept,
+        )
+        self.beside = Counter(
+            "homologate_beside", "Texts that two versions were to answer.", ["outcome"], registry=kept
+        )
+        self.returns = Counter("homologate_canary_returns", "Canaries taken back.", ["because"], registry=kept)
         waiting = Gauge("homologate_outstanding", "Pieces of work running or waiting.", registry=kept)
         waiting.set_function(lambda: pool.outstanding)
         threads = Gauge("homologate_threads", "Threads that answer.", registry=kept)
         threads.set(len(pool.cores))
         ProcessCollector(registry=kept)
+        self.up_to_date: Callable[[], None] = lambda: None
+        """Called before the page is made."""
+
+    def finished(self, finished: Finished, route: str) -> None:
+        """Count one request."""
+        self.requests.labels(route, str(finished.status)).inc()
+        self.seconds.labels(route).observe(finished.seconds)
+        if finished.status == 499:
+            self.left.inc()
+        for label in finished.asked.noted.labels if finished.asked.noted else ():
+            self.verdicts.labels(label).inc()
 
     def serves(self, model: ServedModel) -> None:
         """Say which version answers from now on."""
         self.model.clear()
         self.model.labels(model.name, model.version, model.digest, model.scorer.precision).set(1)
 
+    def challenges(self, model: ServedModel | None, mode: str, share: float) -> None:
+        """Say which version stands beside it from now on, and of which share of requests."""
+        self.challenger.clear()
+        if model is not None:
+            self.challenger.labels(model.name, model.version, model.digest, mode).set(share)
+
     def page(self) -> bytes:
         """The text exposition."""
+        self.up_to_date()
         return generate_latest(self.registry)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from homologate.errors import ModelError, RefusedError
@@ -16,7 +17,7 @@ TOLERANCE = 1e-4
 """How far a probe's probability may be from the sigmoid of its shares; float32 rounding is below 1e-6."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ServedModel:
     """A model that passed its golden probe. Requests in progress keep the one they began with."""
 
@@ -26,20 +27,29 @@ class ServedModel:
     digest: str
     reference: str
 
-    @property
+    @cached_property
     def headers(self) -> dict[str, str]:
         """Which model answered, for every response."""
         return {"X-Model-Name": self.name, "X-Model-Version": self.version, "X-Model-Digest": self.digest}
 
-    def facts(self) -> dict[str, str]:
-        """Which model this is, as JSON."""
+    @cached_property
+    def header(self) -> list[tuple[bytes, bytes]]:
+        """The same as ASGI wants it."""
+        return [(name.lower().encode(), value.encode()) for name, value in self.headers.items()]
+
+    @cached_property
+    def named(self) -> dict[str, str]:
+        """Which model answered, for every body."""
         return {
             "name": self.name,
             "version": self.version,
             "digest": self.digest,
             "precision": self.scorer.precision,
-            "asked_for": self.reference,
         }
+
+    def facts(self) -> dict[str, str]:
+        """Which model this is, and what the operator asked for."""
+        return {**self.named, "asked_for": self.reference}
 
 
 def open_model(

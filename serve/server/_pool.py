@@ -16,26 +16,34 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from homologate.errors import ServiceError
 from homologate.scorer import Answer, InputFault, Scorer
 from serve.server._problem import Problem
 
-__all__ = ["Pool"]
+__all__ = ["Pool", "Ran"]
 
 SLICE = 16
 """Texts of similar length that one thread takes at a time; what waits behind a long request waits for one slice."""
 
 
+class Ran(NamedTuple):
+    """Answers, and the seconds threads spent on them, waiting excluded."""
+
+    answers: list[Answer]
+    seconds: float
+
+
 class _Job:
-    """One piece of work: cancelled before it began, it is dropped unread."""
+    """One piece of work: cancelled before it began, it is dropped unread. One nobody waits for is not `counted`."""
 
-    __slots__ = ("begun", "cancelled", "result", "work")
+    __slots__ = ("begun", "cancelled", "counted", "result", "seconds", "work")
 
-    def __init__(self, work: Callable[[], Any], result: asyncio.Future[Any]) -> None:
-        self.work, self.result = work, result
+    def __init__(self, work: Callable[[], Any], result: asyncio.Future[Any], counted: bool = True) -> None:
+        self.work, self.result, self.counted = work, result, counted
         self.begun = self.cancelled = False
+        self.seconds = 0.0
 
 
 class Pool:
@@ -90,7 +98,7 @@ class Pool:
                 retry_after=seconds,
             )
 
-    async def answers(self, scorer: Scorer, texts: Sequence[str], explain: bool, deadline: float) -> list[Answer]:
+    async def answers(self, scorer: Scorer, texts: Sequence[str], explain: bool, deadline: float) -> Ran:
         """Judge texts with `scorer`, in the order given; cancelled, it leaves no work behind but what already runs.
 
         Args:
@@ -108,14 +116,27 @@ class Pool:
         try:
             async with asyncio.timeout(deadline):
                 if len(texts) == 1:
-                    return await self._run(lambda: scorer.answers(texts, explain), jobs)
-                return await self._many(scorer, texts, explain, jobs)
+                    answers = await self._run(partial(scorer.answers, texts, explain), jobs)
+                else:
+                    answers = await self._many(scorer, texts, explain, jobs)
+                return Ran(answers, sum(job.seconds for job in jobs))
         except TimeoutError:
             limit = f"{deadline:g} s (--deadline)"
             if any(job.begun for job in jobs):
                 late = ServiceError(f"the answer was not ready within {limit}", next_command="send fewer texts")
                 raise Problem(504, late) from None
             raise Problem(503, ServiceError(f"no thread was free within {limit}"), retry_after=5) from None
+
+    async def aside(self, scorer: Scorer, texts: Sequence[str]) -> Ran:
+        """Judge texts for nobody who waits: behind all others, and not among what may wait.
+
+        Raises:
+            ScorerFault: a text cannot be judged, or the model broke.
+        """
+        assert self._loop is not None  # noqa: S101 (started with the server)
+        job = _Job(partial(scorer.answers, texts), self._loop.create_future(), counted=False)
+        self._jobs.put(job)
+        return Ran(await job.result, job.seconds)
 
     async def _many(self, scorer: Scorer, texts: Sequence[str], explain: bool, jobs: list[_Job]) -> list[Answer]:
         found: list[Answer | None] = [None] * len(texts)
@@ -179,8 +200,10 @@ class Pool:
             self._loop.call_soon_threadsafe(self._finish, job, found, error, seconds)
 
     def _finish(self, job: _Job, found: Any, error: Exception | None, seconds: float) -> None:
-        self.outstanding -= 1
-        if job.begun:
+        job.seconds = seconds
+        if job.counted:
+            self.outstanding -= 1
+        if job.begun and job.counted:
             self.busy_seconds += 0.05 * (seconds - self.busy_seconds)
         if job.result.done():
             return

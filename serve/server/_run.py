@@ -7,25 +7,20 @@ import contextlib
 import functools
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-import h11
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+import uvloop
 
-from homologate.errors import DataError, ServiceError, UsageError
+from homologate.errors import ServiceError, UsageError
 from serve.server import _log
 from serve.server._app import create_app
-from serve.server._problem import Problem
+from serve.server._protocol import KEEP_ALIVE_SECONDS, PatientProtocol
 from serve.server._service import Service
 from serve.server._watch import Watch
 
 __all__ = ["bound_socket", "run"]
-
-KEEP_ALIVE_SECONDS = 75
-"""Longer than the sixty seconds after which common load balancers close an idle connection, so they close first."""
 
 
 def bound_socket(host: str, port: int) -> socket.socket:
@@ -50,14 +45,14 @@ def bound_socket(host: str, port: int) -> socket.socket:
 
 
 def run(
-    service: Service, listener: socket.socket, *, watch: Watch | None = None, tls: tuple[Path, Path] | None = None
+    service: Service, listener: socket.socket, *, watches: Sequence[Watch] = (), tls: tuple[Path, Path] | None = None
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish what was begun.
 
     Args:
         service: what answers.
         listener: a bound socket.
-        watch: what meets new versions, where the reference moves.
+        watches: what meets new versions, where a reference moves.
         tls: certificate chain and private key, in PEM.
 
     Raises:
@@ -65,9 +60,9 @@ def run(
     """
     config = uvicorn.Config(
         create_app(service),
-        http=functools.partial(_PatientProtocol, service=service),  # type: ignore[arg-type]
+        http=functools.partial(PatientProtocol, service=service),  # type: ignore[arg-type]
         ws="none",
-        loop="asyncio",
+        loop="uvloop",
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -83,16 +78,16 @@ def run(
     except OSError as error:
         legal = "a PEM certificate chain and its PEM key"
         raise UsageError(f"TLS cannot be set up: {error}", place="--tls-cert, --tls-key", legal=legal) from error
-    asyncio.run(_serve(_Server(config, service), listener, watch))
+    uvloop.run(_serve(_Server(config, service), listener, watches))
 
 
-async def _serve(server: _Server, listener: socket.socket, watch: Watch | None) -> None:
-    watching = asyncio.create_task(watch.run()) if watch else None
+async def _serve(server: _Server, listener: socket.socket, watches: Sequence[Watch]) -> None:
+    watching = [asyncio.create_task(watch.run()) for watch in watches]
     try:
         await server.serve([listener])
     finally:
-        if watching:
-            watching.cancel()
+        for task in watching:
+            task.cancel()
 
 
 class _Server(uvicorn.Server):
@@ -122,64 +117,3 @@ class _Server(uvicorn.Server):
         self._service.draining = True
         self.should_exit = True
         _log.event("leaving", signal=signal.Signals(number).name)
-
-
-class _PatientProtocol(H11Protocol):
-    """uvicorn's HTTP/1.1, with bounds it has not: open connections, and the time a client takes to send its header.
-
-    The time of the body is bounded where it is read (`_body.py`).
-    """
-
-    def __init__(self, *args: Any, service: Service, **named: Any) -> None:
-        super().__init__(*args, **named)
-        self._limits = service.limits
-        self._header_timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        if len(self.connections) > self._limits.connections:
-            _log.event("connection_refused", level=30, connections=self._limits.connections)
-            transport.abort()
-            return
-        self._expect_header(self._limits.patience)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_timer()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._stop_timer()
-
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        if not self.transport.is_closing() and (self.cycle is None or self.cycle.response_complete):
-            self._expect_header(KEEP_ALIVE_SECONDS + self._limits.patience)
-
-    def send_400_response(self, msg: str) -> None:
-        """The one error shape for what is no HTTP at all."""
-        problem = Problem(400, DataError(msg, place="request"), close=True)
-        self._stop_timer()
-        for event in (
-            h11.Response(status_code=400, headers=problem.headers, reason=b"Bad Request"),
-            h11.Data(data=problem.body),
-            h11.EndOfMessage(),
-        ):
-            output = self.conn.send(event)
-            if output:
-                self.transport.write(output)
-        self.transport.close()
-
-    def _expect_header(self, seconds: float) -> None:
-        self._stop_timer()
-        self._header_timer = self.loop.call_later(seconds, self._too_slow)
-
-    def _stop_timer(self) -> None:
-        if self._header_timer is not None:
-            self._header_timer.cancel()
-            self._header_timer = None
-
-    def _too_slow(self) -> None:
-        if not self.transport.is_closing():
-            self.transport.close()

@@ -6,7 +6,16 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["ErrorBody", "ErrorFacts", "ModelFacts", "ScoreRequest", "ScoreResponse", "WordShare"]
+__all__ = [
+    "ErrorBody",
+    "ErrorFacts",
+    "InvocationResponse",
+    "ModelFacts",
+    "Prediction",
+    "ScoreRequest",
+    "ScoreResponse",
+    "WordShare",
+]
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -74,6 +83,26 @@ class ScoreResponse(BaseModel):
             ]
         }
     )
+
+
+class Prediction(BaseModel):
+    """One row, as the model's own pyfunc answers it."""
+
+    label: str
+    probability: Probability = Field(description="of the positive label")
+    threshold: Probability
+    truncated: bool
+    words: list[WordShare] | None = Field(None, description="only on request")
+    remainder: float | None = Field(None, description="only on request")
+    bias: float | None = Field(None, description="only on request")
+
+
+class InvocationResponse(BaseModel):
+    """MLflow's answer, and who gave it."""
+
+    predictions: list[Prediction]
+    prediction_id: str
+    model: ModelFacts
 
 
 class ErrorFacts(BaseModel):

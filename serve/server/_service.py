@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
 
 from fastapi import FastAPI
-from starlette.types import Receive
 
 from homologate.errors import DataError
-from homologate.scorer import Answer
+from homologate.scorer import Answer, InputFault
 from homologate.scoring import faults_as_errors
 from serve.server._access import Access, Pace
-from serve.server._answered import Collector
+from serve.server._answered import Answered, Collector
+from serve.server._asked import Asked, Noted
+from serve.server._challenger import Challenger
 from serve.server._limits import Limits
 from serve.server._metrics import Metrics
 from serve.server._model import ServedModel
-from serve.server._pool import Pool
-from serve.server._problem import Left
+from serve.server._place import RegistryFacts
+from serve.server._pool import Pool, Ran
+from serve.server._problem import Problem
+from serve.server._recorder import Recorder
 
-__all__ = ["RegistryFacts", "Service"]
-
-_T = TypeVar("_T")
-
-
-@dataclass(slots=True)
-class RegistryFacts:
-    """What the watch on the registry last saw; all empty where nothing is watched."""
-
-    watching: bool = False
-    reachable: bool = True
-    fault: str | None = None
-    refused_version: str | None = None
-    refused_because: str | None = None
+__all__ = ["Service"]
 
 
 @dataclass(slots=True)
@@ -47,6 +36,7 @@ class Service:
     access: Access
     pace: Pace
     metrics: Metrics
+    recorder: Recorder
     hosts: frozenset[str] | None = None
     """Host names a request may name; None means any."""
     tls: bool = False
@@ -56,14 +46,20 @@ class Service:
     """Told of each answered request once; None keeps no records."""
     pages: Sequence[Callable[[FastAPI, Service], None]] = ()
     """What other rooms add to the application: each is called once with it."""
+    challenger: Challenger | None = None
+    """Answers beside the model, or before a share of the callers."""
 
     def replace_model(self, model: ServedModel) -> None:
         """Answer with `model` from the next request on; requests in progress finish with the one they began with."""
         self.model = model
         self.metrics.serves(model)
 
+    def vanished(self, because: str) -> bool:
+        """Hear that the name means no version now: what serves goes on, and it is told as a fault."""
+        return False
+
     async def judge(
-        self, receive: Receive, texts: Sequence[str], explain: bool, precision: str = ""
+        self, asked: Asked, texts: list[str], explain: bool, precision: str = ""
     ) -> tuple[ServedModel, list[Answer]]:
         """The model that judged, and its answers in the order of `texts`.
 
@@ -72,45 +68,51 @@ class Service:
 
         Raises:
             DataError: a text cannot be judged, or this server does not answer at `precision`.
-            Left: the client went away.
             ModelError: the model broke.
             Problem: 429, no room; 503 or 504, the deadline passed.
         """
-        model = self.model
-        if precision not in {"", model.scorer.precision}:
+        model, role, ran = self.model, "champion", None
+        if precision and precision != model.scorer.precision:
             raise DataError(
                 f"this server does not answer at precision {precision!r:.40}",
                 place="params, field precision",
                 legal=model.scorer.precision,
                 next_command="homologate serve --precision  # what it answers at is the operator's decision",
             )
+        deadline, champion = self.limits.deadline, model
         with faults_as_errors():
-            answers = await _while_connected(
-                receive, self.pool.answers(model.scorer, texts, explain, self.limits.deadline)
-            )
-        for answer in answers:
-            self.metrics.verdicts.labels(answer.label).inc()
+            if self.challenger is not None and (other := self.challenger.takes(asked, champion)) is not None:
+                ran = await self._tried(other, champion, texts, explain, deadline / 2)
+                if ran is None:
+                    deadline /= 2
+                else:
+                    model, role = other, "canary"
+            if ran is None:
+                ran = await self.pool.answers(champion.scorer, texts, explain, deadline)
+        answers = ran.answers
+        asked.noted = Noted(model, role, [answer.label for answer in answers], answers[0].probability, explain)
+        if self.collector is not None:
+            at, seconds, who = asked.came_at, time.perf_counter() - asked.begun, asked.caller
+            told = Answered(asked.request_id, at, seconds, who, tuple(texts), tuple(answers), model, role)
+            self.collector.collect(told)
+        if self.challenger is not None:
+            self.challenger.answered(asked, texts, answers, champion, model, ran.seconds)
         return model, answers
 
-
-async def _while_connected(receive: Receive, work: Coroutine[Any, Any, _T]) -> _T:
-    """The result of `work`, which is cancelled when the client leaves.
-
-    Raises:
-        Left: the client went away.
-    """
-    task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_disconnected(receive))
-    try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise Left
-    finally:
-        for ours in (task, gone):
-            ours.cancel()
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    async def _tried(
+        self, other: ServedModel, champion: ServedModel, texts: list[str], explain: bool, deadline: float
+    ) -> Ran | None:
+        """The canary's answers; None where it failed, so that no client pays for trying it."""
+        assert self.challenger is not None  # noqa: S101 (who else would have taken it)
+        try:
+            return await self.pool.answers(other.scorer, texts, explain, deadline)
+        except InputFault:
+            raise
+        except Problem as problem:
+            if problem.status == 429:
+                raise
+            if problem.status == 504:
+                self.challenger.failed(champion, other, len(texts), problem)
+        except Exception as error:
+            self.challenger.failed(champion, other, len(texts), error)
+        return None

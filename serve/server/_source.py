@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Literal
 
-from homologate.errors import RefusedError
+from homologate.errors import RefusedError, UsageError
 from homologate.tracking import tracking_uri
-from homologate.versions import DIGEST_TAG, ModelVersion, Reference, Registry, locate, obtain, open_registry
+from homologate.versions import (
+    DIGEST_TAG,
+    ModelVersion,
+    Reference,
+    Registry,
+    approval_of,
+    locate,
+    obtain,
+    open_registry,
+)
 from serve.server._model import ServedModel, open_model
 
 __all__ = ["EVIDENCE_TAG", "REQUIREMENTS", "Source"]
@@ -16,7 +24,11 @@ __all__ = ["EVIDENCE_TAG", "REQUIREMENTS", "Source"]
 EVIDENCE_TAG = "homologate.evidence_run"
 """The tag under which registration wrote the run that keeps the evidence about the version."""
 
-REQUIREMENTS = ("digest", "evidence")
+REQUIREMENTS = ("digest", "evidence", "staging", "production")
+"""What a version must show before it may answer; each asks for what the one before asks, and more (not `staging` of
+`production`: a decision is for one stage)."""
+
+_STAGES = {"staging": "Staging", "production": "Production"}
 
 
 class Source:
@@ -28,7 +40,8 @@ class Source:
         precision: `fp32`, `int8`, or None for the model's own.
         digest: what the bytes of a directory must be; None takes them as they are.
         require: `digest`: the bytes are those that were registered. `evidence`: and the statements about them are
-            complete, signed by keys this machine trusts, and about these bytes.
+            complete, signed by keys this machine trusts, and about these bytes. `staging`, `production`: and the
+            gate's ledger has put these very bytes in that stage.
     """
 
     def __init__(
@@ -38,7 +51,7 @@ class Source:
         *,
         precision: str | None = None,
         digest: str | None = None,
-        require: Literal["digest", "evidence"] = "digest",
+        require: str = "digest",
     ) -> None:
         self.reference, self._home, self._precision = reference, home, precision
         self._digest, self._require = digest, require
@@ -49,11 +62,18 @@ class Source:
 
         Raises:
             ModelError: there is no such version, or its directory is broken.
-            RefusedError: its bytes or the evidence about them are not what is required.
+            RefusedError: its bytes, the evidence about them or the ledger's decision are not what is required.
             StorageError: its bytes cannot be had.
             TrackingError: the registry does not answer.
+            UsageError: a decision is required of what was never registered.
         """
         if self.registry is None or self.reference.kind == "run":
+            if self._require != "digest":
+                raise UsageError(
+                    f"{self.reference} is no registered version, so nothing was decided about it",
+                    place=f"--require {self._require}",
+                    legal="models:/<name>/<version or stage>",
+                )
             found = locate(self.reference, self._home)
             return self._opened(found.directory, found.name, found.version, self._digest or found.digest)
         return self.load(self.registry.resolve(self.reference))
@@ -62,8 +82,11 @@ class Source:
         """A registered version: fetched, verified, loaded, probed. Raises as `open`."""
         assert self.registry is not None  # noqa: S101 (only a registry gives versions)
         directory = obtain(version, self.registry, self._home)
-        if self._require == "evidence":
+        if self._require != "digest":
             self._verify(version, directory)
+        if stage := _STAGES.get(self._require):
+            # `obtain` recomputed the digest of the tag, and the ledger must name the same.
+            approval_of(version, self.registry, stage)
         return self._opened(directory, version.name, version.number, version.tags[DIGEST_TAG])
 
     def _opened(self, directory: Path, name: str, version: str, digest: str | None) -> ServedModel:

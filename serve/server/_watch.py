@@ -13,8 +13,9 @@ from collections.abc import Callable
 from homologate.errors import HomologateError, ModelError, RefusedError
 from homologate.versions import ModelVersion, Reference, Registry
 from serve.server import _log
+from serve.server._metrics import Metrics
 from serve.server._model import ServedModel
-from serve.server._service import Service
+from serve.server._place import Place
 
 __all__ = ["Watch"]
 
@@ -23,7 +24,8 @@ class Watch:
     """The watch on a moving name.
 
     Args:
-        service: whose model is replaced.
+        place: whose model is replaced.
+        metrics: the counts.
         registry: what is asked.
         reference: the moving name (a stage or an alias).
         load: fetches, verifies, loads and probes a version; blocks, so it runs off the event loop.
@@ -32,19 +34,22 @@ class Watch:
 
     def __init__(
         self,
-        service: Service,
+        place: Place,
+        metrics: Metrics,
         registry: Registry,
         reference: Reference,
         load: Callable[[ModelVersion], ServedModel],
         seconds: float,
     ) -> None:
-        self._service, self._registry, self._reference = service, registry, reference
+        self._place, self._metrics, self._registry, self._reference = place, metrics, registry, reference
         self._load, self._seconds = load, seconds
         self._refused: tuple[str, str] | None = None
-        service.registry.watching = True
+        place.registry.watching = True
 
     async def run(self) -> None:
         """Look for ever; ends only by being cancelled."""
+        if self._place.model is None:
+            await self.look()
         while True:
             await asyncio.sleep(self._seconds * random.uniform(0.9, 1.1))  # noqa: S311 (spreads load)
             # A version promoted while another was being loaded is met at once, not a whole wait later.
@@ -53,19 +58,19 @@ class Watch:
 
     async def look(self) -> bool:
         """Look once; whether a new version answers now."""
-        state, metrics = self._service.registry, self._service.metrics
+        state, metrics, current = self._place.registry, self._metrics, self._place.model
         try:
             version = await asyncio.to_thread(self._registry.resolve, self._reference)
         except HomologateError as error:
-            self._tell_fault(error)
+            if not (isinstance(error, ModelError) and self._place.vanished(error.problem)):
+                self._tell_fault(error)
             return False
         if not state.reachable:
             _log.event("registry_back", registry=self._registry.uri)
         state.reachable, state.fault = True, None
         metrics.registry_up.set(1)
         named = (version.number, version.tags.get("homologate.digest", ""))
-        current = self._service.model
-        if named == (current.version, current.digest):
+        if current is not None and named == (current.version, current.digest):
             self._refused = state.refused_version = state.refused_because = None
             return False
         if named == self._refused:
@@ -75,29 +80,31 @@ class Watch:
         except Exception as error:
             self._refuse(version, named, error)
             return False
-        self._service.replace_model(model)
+        self._place.replace_model(model)
         self._refused = state.refused_version = state.refused_because = None
         metrics.reloads.labels("served").inc()
-        _log.event("model_replaced", was=current.version, now=model.version, digest=model.digest)
+        _log.event("model_replaced", was=current.version if current else None, now=model.version, digest=model.digest)
         return True
 
+    @property
+    def _holder(self) -> str | None:
+        return self._place.model.version if self._place.model else None
+
     def _tell_fault(self, error: HomologateError) -> None:
-        state = self._service.registry
+        state = self._place.registry
         if state.reachable or state.fault != error.problem:
             _log.event(
-                "registry_fault", level=30, fault=error.problem, still_serving=self._service.model.version
+                "registry_fault", level=30, fault=error.problem, still_serving=self._holder
             )  # told once, not at every look
         state.reachable, state.fault = False, error.problem
-        self._service.metrics.registry_up.set(0)
+        self._metrics.registry_up.set(0)
 
     def _refuse(self, version: ModelVersion, named: tuple[str, str], error: Exception) -> None:
         """Keep what serves. Bytes that were judged bad stay bad; a store that failed is tried again next time."""
-        state = self._service.registry
+        state = self._place.registry
         told = error.problem if isinstance(error, HomologateError) else type(error).__name__
         if isinstance(error, RefusedError | ModelError):
             self._refused = named
         state.refused_version, state.refused_because = version.number, told
-        self._service.metrics.reloads.labels("refused").inc()
-        _log.event(
-            "model_refused", level=40, version=version.number, because=told, still_serving=self._service.model.version
-        )
+        self._metrics.reloads.labels("refused").inc()
+        _log.event("model_refused", level=40, version=version.number, because=told, still_serving=self._holder)

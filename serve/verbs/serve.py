@@ -3,6 +3,8 @@
     homologate serve                                         the version in Production
     homologate serve models:/component-classifier/Staging    another stage, or a version number, or @alias
     homologate serve ./model                                 a model directory
+    homologate serve --challenger Staging                    and let Staging answer a tenth, unseen
+    homologate serve --canary Staging --canary-share 0.05    and let Staging answer one in twenty, while it does well
 
     curl -s localhost:5100/v1/score -H 'content-type: application/json' \\
          -d '{"text": "rear brake hose may leak", "explain": true}'
@@ -17,20 +19,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from fastapi import FastAPI
-
-    from homologate.settings import Settings
-    from serve.collector import Kept
-    from serve.server import Access, Limits, Metrics, Service
-
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
+from serve.verbs import _parts as parts
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,11 +34,27 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     model.add_argument("--digest", metavar="sha256:…", help="refuse a directory whose bytes are not these")
     model.add_argument(
         "--require",
-        choices=("digest", "evidence"),
+        choices=("digest", "evidence", "staging", "production"),
         default="digest",
-        help="of a version: its registered bytes (default), or also complete evidence signed by trusted keys",
+        help="of a version: its registered bytes (default), also complete evidence signed by trusted keys, or also the "
+        "gate's decision that it may stand in that stage",
     )
     model.add_argument("--poll", type=_seconds, default=15.0, metavar="S", help="seconds between looks at the registry")
+
+    beside = parser.add_argument_group("a version beside it")
+    beside.add_argument("--challenger", metavar="REF", help="answers a sample too, unseen: a stage or a reference")
+    beside.add_argument("--shadow-share", type=_share, default=0.1, metavar="S", help="the sample (default: 0.1)")
+    beside.add_argument("--canary", metavar="REF", help="answers a share of the requests: a stage or a reference")
+    beside.add_argument("--canary-share", type=_share, default=0.05, metavar="S", help="that share (default: 0.05)")
+    beside.add_argument(
+        "--canary-by",
+        choices=("prediction", "caller"),
+        default="prediction",
+        help="what decides: each prediction by itself (default), or the caller, who then always meets the same version",
+    )
+    beside.add_argument("--canary-failing", type=_share, default=0.02, metavar="S", help="texts it may fail on")
+    beside.add_argument("--canary-slower", type=_seconds, default=2.0, metavar="N", help="times the champion's p95")
+    beside.add_argument("--canary-disagreement", type=_share, default=0.2, metavar="S", help="texts judged differently")
 
     place = parser.add_argument_group("where")
     place.add_argument("--host", default="127.0.0.1", help="address to listen on (default: loopback)")
@@ -79,17 +87,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Load, probe, serve until told to leave."""
-    cores = _use_only(args.cores)  # before numpy counts them
+    cores = parts.use_only(args.cores)  # before numpy counts them
 
     from homologate.settings import load_settings
     from homologate.versions import parse_reference
-    from serve.server import Metrics, Pace, Pool, Service, Source, Watch, bound_socket
+    from serve.server import Metrics, Pace, Pool, Recorder, Service, Source, Watch, bound_socket
     from serve.server import run as serve
-    from serve.server._log import set_up
+    from serve.server._log import set_up, tell
+    from serve.server._telemetry import open_telemetry
 
     settings = load_settings(args.settings)
-    access = _access(args)
-    tls = _tls(args)
+    access = parts.access(args)
+    tls = parts.tls(args)
     reference = parse_reference(args.model or f"models:/{settings.model}/Production", place="MODEL")
     source = Source(
         reference,
@@ -98,7 +107,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         digest=args.digest,
         require=args.require,
     )
-    limits = _limits(args, settings)
+    limits = parts.limits(args, settings)
     pool = Pool(cores, limits.waiting)
     metrics = Metrics(pool)
     with contextlib.closing(bound_socket(args.host, args.port)) as listener:
@@ -109,109 +118,32 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             access,
             Pace(limits.rate, limits.burst),
             metrics,
-            collector=_collector(settings, metrics),
-            pages=_pages(settings),
-            hosts=_hosts(args, access),
+            Recorder(metrics),
+            collector=parts.collector(settings, metrics),
+            pages=parts.pages(settings),
+            hosts=parts.hosts(args, access),
             tls=tls is not None,
         )
-        watch = None
-        if source.registry is not None and reference.moves:
-            watch = Watch(service, source.registry, reference, source.load, args.poll)
         set_up()
-        serve(service, listener, watch=watch, tls=tls)
+        telemetry = open_telemetry(pool)
+        if telemetry is not None:
+            service.recorder.listeners.append(telemetry)
+            tell(telemetry.event)
+        watches = []
+        if source.registry is not None and reference.moves:
+            watches.append(Watch(service, metrics, source.registry, reference, source.load, args.poll))
+        service.challenger, beside = parts.challenger(args, settings, service)
+        try:
+            serve(service, listener, watches=[*watches, *beside], tls=tls)
+        finally:
+            if telemetry is not None:
+                telemetry.close()
     return {"served": service.model.facts(), "left": "every request that was begun was answered"}
 
 
 def show(facts: dict[str, Any]) -> str:
     """What served, at the end."""
     return f"{facts['served']['name']} version {facts['served']['version']}: {facts['left']}"
-
-
-def _access(args: argparse.Namespace) -> Access:
-    """The door, which may stand open on loopback only."""
-    from homologate.errors import UsageError
-    from serve.server import Access, Issuer, KeyFile
-
-    if bool(args.oidc_issuer) != bool(args.oidc_audience):
-        raise UsageError("an issuer and an audience go together", place="--oidc-issuer, --oidc-audience")
-    keys = KeyFile(args.api_keys) if args.api_keys else None
-    access = Access(keys, Issuer(args.oidc_issuer, args.oidc_audience) if args.oidc_issuer else None)
-    if access.open and args.host not in LOOPBACK and not args.anybody:
-        raise UsageError(
-            f"{args.host} is reached from other machines, and nothing says who may ask",
-            place="--host",
-            legal="--api-keys FILE, --oidc-issuer URL, or --anybody",
-            next_command="homologate key NAME --file keys.txt && homologate serve --api-keys keys.txt --host …",
-        )
-    return access
-
-
-def _collector(settings: Settings, metrics: Metrics) -> Kept | None:
-    """What keeps the predictions, where the settings say so."""
-    if not settings.collection.enabled:
-        return None
-    from homologate.collection import spool_of, store_of
-    from homologate.scorer.collector import Collector, Privacy, Spool
-    from serve.collector import Kept, Shipping
-
-    kept = settings.collection
-    spool = Spool(spool_of(settings), most_bytes=kept.spool_megabytes << 20)
-    shipping = Shipping(spool.folder, str(store_of(settings)), kept.retention_days)
-    return Kept(Collector(spool, Privacy(kept.privacy)), shipping, metrics.registry)
-
-
-def _pages(settings: Settings) -> list[Callable[[FastAPI, Service], None]]:
-    """What belongs to keeping predictions: feedback on them."""
-    if not settings.collection.enabled:
-        return []
-    from serve.feedback import add_feedback
-
-    return [lambda app, service: add_feedback(app, service, settings)]
-
-
-def _limits(args: argparse.Namespace, settings: Settings) -> Limits:
-    from serve.server import Limits
-
-    return Limits(
-        body_bytes=args.max_body,
-        texts=args.max_texts,
-        characters=args.max_characters or settings.data.max_text_characters,
-        waiting=args.max_waiting,
-        deadline=args.deadline,
-        patience=args.patience,
-        connections=args.max_connections,
-        drain=args.drain,
-        rate=args.rate,
-        burst=args.burst,
-    )
-
-
-def _hosts(args: argparse.Namespace, access: Access) -> frozenset[str] | None:
-    """On loopback without a credential, a web page could ask through a name of its own that points here: not so."""
-    if args.allowed_hosts:
-        return frozenset(args.allowed_hosts)
-    return frozenset({"127.0.0.1", "localhost", "[::1]"}) if access.open and args.host in LOOPBACK else None
-
-
-def _tls(args: argparse.Namespace) -> tuple[Path, Path] | None:
-    from homologate.errors import UsageError
-
-    if bool(args.tls_cert) != bool(args.tls_key):
-        raise UsageError("a certificate and a key go together", place="--tls-cert, --tls-key")
-    return (args.tls_cert, args.tls_key) if args.tls_cert else None
-
-
-def _use_only(cores: list[int] | None) -> list[int]:
-    """Confine the process to the cores named; those it was given where none are."""
-    from homologate.errors import UsageError
-
-    given = os.sched_getaffinity(0)
-    if cores is None:
-        return sorted(given)
-    if missing := sorted(set(cores) - given):
-        raise UsageError(f"core {missing[0]} is not this process's", place="--cores", legal=sorted(given))
-    os.sched_setaffinity(0, cores)
-    return cores
 
 
 def _cores(words: str) -> list[int]:
@@ -232,4 +164,11 @@ def _seconds(word: str) -> float:
     value = float(word)
     if not 0 < value < 1e6:
         raise argparse.ArgumentTypeError(f"{word} is not a number above 0")
+    return value
+
+
+def _share(word: str) -> float:
+    value = float(word)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{word} is not a share above 0, at most 1")
     return value

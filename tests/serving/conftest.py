@@ -68,6 +68,11 @@ class Server:
         """The newest event of that name, as soon as there is one."""
         return until(lambda: (self.events(name) or [None])[-1], seconds, f"event {name}")
 
+    def told(self, response: requests.Response) -> dict[str, Any]:
+        """The line of its log about one response; lines come in batches, a moment later."""
+        named = response.headers["X-Request-Id"]
+        return until(lambda: next((e for e in self.events("request") if e["request_id"] == named), None), 5, "log line")
+
     def stop(self) -> int:
         """SIGTERM, and the exit code."""
         self.process.send_signal(signal.SIGTERM)
@@ -113,12 +118,35 @@ def slow_directory(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="session")
+def failing_directory(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model, answering NaN to texts of more than thirty tokens: it passes its probe and fails later."""
+    onnx = tmp_path_factory.mktemp("failing-onnx")
+    for file in tiny_model.iterdir():
+        (onnx / file.name).write_bytes(file.read_bytes())
+    _fail_on_long(onnx / "model.onnx")
+    return _directory(onnx, tmp_path_factory.mktemp("failing") / "model")
+
+
+@pytest.fixture(scope="session")
+def twin_directory(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same weights and threshold, other bytes."""
+    onnx = tmp_path_factory.mktemp("twin-onnx")
+    for file in tiny_model.iterdir():
+        (onnx / file.name).write_bytes(file.read_bytes())
+    facts = json.loads((onnx / "scorer.json").read_text())
+    (onnx / "scorer.json").write_text(json.dumps(facts, indent=7))
+    return _directory(onnx, tmp_path_factory.mktemp("twin") / "model")
+
+
+@pytest.fixture(scope="session")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
     """Starts `homologate serve WORDS…` and waits until it is ready; all are stopped at the end."""
     started: list[Server] = []
 
     def start(*words: str | Path, ready: bool = True, environment: dict[str, str] | None = None) -> Server:
         home = tmp_path_factory.mktemp("server")
+        # Keeping predictions has tests of its own; here each server would start a shipper beside it.
+        (home / "homologate.yaml").write_text("collection: {enabled: false}\n")
         command = [program("homologate"), "serve", *map(str, words), "--port", "0"]
         with (home / "log").open("wb") as sink:
             process = subprocess.Popen(
@@ -191,6 +219,38 @@ def _slow_down(file: Path) -> None:
             helper.make_node("ReduceMax", ["detour_end"], ["detour_sum"], keepdims=0),
             helper.make_node("Mul", ["detour_sum", "detour_nothing"], ["detour_zero"]),
             helper.make_node("Add", ["quick_probability", "detour_zero"], ["probability"]),
+        ]
+    )
+    onnx.checker.check_model(model)
+    onnx.save(model, str(file))
+
+
+def _fail_on_long(file: Path) -> None:
+    """Add 0 / max(0, 30 - tokens) to the probability: nothing up to 30 tokens, NaN from there on."""
+    import numpy as np
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    model = onnx.load(str(file))
+    graph = model.graph
+    graph.initializer.extend(
+        [
+            numpy_helper.from_array(np.array(30.0, dtype=np.float32), "most_tokens"),
+            numpy_helper.from_array(np.array(0.0, dtype=np.float32), "no_more"),
+            numpy_helper.from_array(np.array(1, dtype=np.int64), "second_place"),
+        ]
+    )
+    maker = next(node for node in graph.node if "probability" in node.output)
+    maker.output[list(maker.output).index("probability")] = "sound_probability"
+    graph.node.extend(
+        [
+            helper.make_node("Shape", ["input_ids"], ["asked_shape"]),
+            helper.make_node("Gather", ["asked_shape", "second_place"], ["asked_tokens"]),
+            helper.make_node("Cast", ["asked_tokens"], ["asked_length"], to=TensorProto.FLOAT),
+            helper.make_node("Sub", ["most_tokens", "asked_length"], ["signed_room"]),
+            helper.make_node("Relu", ["signed_room"], ["room"]),
+            helper.make_node("Div", ["no_more", "room"], ["fault"]),
+            helper.make_node("Add", ["sound_probability", "fault"], ["probability"]),
         ]
     )
     onnx.checker.check_model(model)

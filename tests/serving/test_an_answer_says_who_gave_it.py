@@ -60,8 +60,9 @@ def test_logs_tell_the_prediction_and_never_the_text(server: Any) -> None:
     response = server.score(f"{TEXT} {PRIVATE}")
     server.invoke({"inputs": [{"text": PRIVATE, "more": 1}, {"words": PRIVATE}]})
     server.invoke({"inputs": ["\u200b", PRIVATE]})
-    requests.get(f"{server.url}/{PRIVATE}", timeout=10)
-    told = next(e for e in server.events("request") if e.get("prediction_id") == response.json()["prediction_id"])
+    server.told(requests.get(f"{server.url}/{PRIVATE}", timeout=10))
+    told = server.told(response)
+    assert told["prediction_id"] == response.json()["prediction_id"]
     assert told["label"] == response.json()["label"]
     assert told["digest"] == response.json()["model"]["digest"]
     assert told["status"] == 200
@@ -86,7 +87,8 @@ def test_metrics_are_what_prometheus_reads(server: Any) -> None:
 
 def test_the_openapi_document_is_true(server: Any) -> None:
     document = requests.get(f"{server.url}/openapi.json", timeout=10).json()
-    assert {"/v1/score", "/invocations", "/ping", "/health", "/version", "/metrics"} == document["paths"].keys()
+    judging, telling = {"/v1/score", "/invocations"}, {"/ping", "/health", "/version", "/metrics", "/v1/challenger"}
+    assert document["paths"].keys() == judging | telling
     score = document["paths"]["/v1/score"]["post"]
     asked = score["requestBody"]["content"]["application/json"]
     answer = requests.post(f"{server.url}/v1/score", json=asked["example"], timeout=10)
@@ -98,7 +100,10 @@ def test_the_openapi_document_is_true(server: Any) -> None:
     for named in document["paths"]["/invocations"]["post"]["requestBody"]["content"]["application/json"][
         "examples"
     ].values():
-        assert server.invoke(named["value"]).status_code == 200
+        told = server.invoke(named["value"])
+        assert told.status_code == 200
+        shape = document["paths"]["/invocations"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+        jsonschema.validate(told.json(), schemas | shape)
     assert set(score["responses"]) >= {"200", "400", "401", "413", "415", "429", "503", "504"}
 
 

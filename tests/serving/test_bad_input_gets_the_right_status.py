@@ -147,6 +147,23 @@ def test_a_header_that_trickles_is_cut_off(server: Any) -> None:
         assert time.monotonic() - begun < 6
 
 
+def test_a_header_without_end_is_431_and_not_kept(server: Any) -> None:
+    before = server.memory()
+    for _ in range(20):
+        with connection(server) as wire:
+            wire.sendall(b"POST /invocations HTTP/1.1\r\nHost: localhost\r\nX: ")
+            answer = b""
+            try:
+                for _ in range(200):
+                    wire.sendall(b"a" * 10_000)
+                answer = wire.recv(65536)
+            except OSError:  # closed while we were still sending: whether its words got through is the network's
+                continue
+            assert answer == b"" or answer.startswith(b"HTTP/1.1 431")
+    assert server.memory() < before + 10
+    assert server.score().status_code == 200
+
+
 def test_a_body_that_trickles_is_answered_408(server: Any) -> None:
     with connection(server) as wire:
         wire.sendall(b"POST /invocations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -123,8 +124,7 @@ def test_a_key_is_taken_from_either_header_and_names_the_caller_in_the_log(
     assert ask(guarded, **{"X-API-Key": keys[1]}).status_code == 200
     response = ask(guarded, Authorization=f"Bearer {keys[1]}")
     assert response.status_code == 200
-    told = [e for e in guarded.events("request") if e["request_id"] == response.headers["X-Request-Id"]]
-    assert told[0]["caller"] == "key:line-3"
+    assert guarded.told(response)["caller"] == "key:line-3"
 
 
 def test_a_wrong_key_is_refused(guarded: Any, keys: tuple[Path, str]) -> None:
@@ -171,8 +171,7 @@ def test_a_token_of_the_issuer_is_believed_and_names_the_caller(guarded: Any, is
     response = ask(guarded, Authorization=f"Bearer {issuer.token()}")
     assert response.status_code == 200, response.text
     response = ask(guarded, Authorization=f"Bearer {issuer.token(azp='inspection-app')}")
-    told = [e for e in guarded.events("request") if e["request_id"] == response.headers["X-Request-Id"]]
-    assert told[0]["caller"] == "oidc:inspection-app"
+    assert guarded.told(response)["caller"] == "oidc:inspection-app"
 
 
 @pytest.mark.parametrize(
@@ -204,6 +203,25 @@ def test_made_up_key_ids_do_not_make_the_server_hammer_the_issuer(guarded: Any, 
     for number in range(20):
         assert ask(guarded, Authorization=f"Bearer {issuer.token(kid=f'k-{number}', key=stranger)}").status_code == 401
     assert issuer.fetches <= before + 1
+
+
+def test_a_key_the_issuer_publishes_is_believed_and_one_it_withdraws_is_not(
+    issuer: RealIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serve.server._oidc.REFETCH_SECONDS", 0.0)
+    believer = Issuer(issuer.url, "homologate")
+    assert asyncio.run(believer.caller(issuer.token("k1"))) == "ada"
+    issuer.turn("k2")
+    assert asyncio.run(believer.caller(issuer.token("k2"))) == "ada"
+    old = issuer.token("k1")
+    kept, issuer.keys = issuer.keys, {"k2": issuer.keys["k2"]}
+    issuer.turn("k3")
+    try:
+        assert asyncio.run(believer.caller(issuer.token("k3"))) == "ada"
+        with pytest.raises(Problem, match="not accepted"):
+            asyncio.run(believer.caller(old))
+    finally:
+        issuer.keys = kept
 
 
 def test_an_issuer_without_tls_must_be_on_loopback() -> None:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from serve.server import Access, Answered, Limits, Metrics, Pace, Pool, Service, create_app, open_model
+from serve.server import Access, Answered, Limits, Metrics, Pace, Pool, Recorder, Service, create_app, open_model
 
 TEXT = "The lamp from lot 7 cracked below the limit at 61 units."
 
@@ -33,11 +33,12 @@ def test_each_answered_request_is_told_once_and_a_refused_one_never(model_direct
     told = Told()
     pool = Pool([0], waiting=4)
     model = open_model(model_directory, name="m", version="7", reference="m")
-    service = Service(model, pool, Limits(), Access(), Pace(None, 1), Metrics(pool), collector=told)
+    metrics = Metrics(pool)
+    service = Service(model, pool, Limits(), Access(), Pace(None, 1), metrics, Recorder(metrics), collector=told)
 
     async def talk() -> list[tuple[int, Any]]:
         app = create_app(service)
-        async with app.router.lifespan_context(app):
+        async with app.app.router.lifespan_context(app.app):
             return [
                 await post(app, "/v1/score", {"text": TEXT, "explain": True}),
                 await post(app, "/invocations", {"inputs": [TEXT, "The hose held."]}),

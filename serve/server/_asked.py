@@ -1,0 +1,77 @@
+"""One request on its way through the server, as little as it takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from starlette.types import Receive
+
+from serve.server._model import ServedModel
+
+__all__ = ["Asked", "Noted"]
+
+
+class Noted:
+    """What a request was answered with, for the log, the counts and the traces. Never the text."""
+
+    __slots__ = ("explain", "labels", "model", "probability", "role")
+
+    def __init__(self, model: ServedModel, role: str, labels: list[str], probability: float, explain: bool) -> None:
+        self.model, self.role, self.labels = model, role, labels
+        self.probability, self.explain = probability, explain
+
+
+class Asked:
+    """A request: its header, its body to come, who asks, and what it was answered with.
+
+    Args:
+        method: as the client wrote it.
+        path: without query.
+        header: names in lower case; the first of a name given twice counts.
+        receive: ASGI's.
+        request_id: names it, and the prediction, everywhere.
+
+    Attributes:
+        caller: the caller's name, once the door knows it; None where anybody may ask.
+        client: the address it came from.
+        came_at: seconds since 1970; `begun` the same moment on the clock that only runs forward.
+    """
+
+    __slots__ = ("begun", "caller", "came_at", "client", "header", "method", "noted", "path", "receive", "request_id")
+
+    def __init__(
+        self, method: str, path: str, header: Iterable[tuple[bytes, bytes]], receive: Receive, request_id: str
+    ) -> None:
+        self.method, self.path, self.receive, self.request_id = method, path, receive, request_id
+        self.header: dict[bytes, bytes] = {}
+        for name, value in header:
+            self.header.setdefault(name, value)
+        self.came_at, self.begun = time.time(), time.perf_counter()
+        self.caller: str | None = None
+        self.client = "unknown"
+        self.noted: Noted | None = None
+
+    def said(self, name: bytes, default: str = "") -> str:
+        """One field of the header as text."""
+        value = self.header.get(name)
+        return default if value is None else value.decode("latin-1")
+
+    def facts(self) -> dict[str, Any]:
+        """What the log says of the prediction; empty where there is none."""
+        noted = self.noted
+        if noted is None:
+            return {}
+        told: dict[str, Any] = {
+            "prediction_id": self.request_id,
+            "model": noted.model.name,
+            "version": noted.model.version,
+            "digest": noted.model.digest,
+            "role": noted.role,
+            "texts": len(noted.labels),
+            "explain": noted.explain,
+        }
+        if len(noted.labels) == 1:
+            told.update(label=noted.labels[0], probability=noted.probability)
+        return told
