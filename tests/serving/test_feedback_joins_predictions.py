@@ -19,7 +19,7 @@ from homologate.settings import Settings, load_settings
 from serve.feedback import decide, give, performance
 
 from ..collection.conftest import NOON, keep, record
-from .conftest import Server
+from .conftest import Server, until
 
 GOOD, BAD = "compliant", "non-compliant"
 
@@ -183,8 +183,8 @@ def test_a_caller_corrects_over_http_and_only_where_callers_are_known(
     assert post("/v1/feedback", remark, None).status_code == 401
     refused = post("/v1/feedback", remark, "lab")
     assert (refused.status_code, refused.json()["error"]["message"]) == (403, "key:lab may not give feedback")
-    given = post("/v1/feedback", remark)
-    assert given.status_code == 201, given.text
+    # The collector writes a moment after the answer.
+    given = until(lambda: (told := post("/v1/feedback", remark)).status_code == 201 and told, 10, "kept prediction")
     unknown = post("/v1/feedback", remark | {"prediction_id": "nobody"})
     assert (unknown.status_code, unknown.json()["error"]["message"]) == (404, "no prediction 'nobody'")
     assert post("/v1/feedback", {"label": "x"}).status_code == 400

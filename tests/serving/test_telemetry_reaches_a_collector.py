@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from tests.serving.conftest import until
 
 PRIVATE = "zebra-crossing-in-Oldenburg"
-TRACE = "0af7651916cd43dd8448eb211c80319c"
+TRACE = "0123456789abcdef" * 2
 KINDS = {
     "/v1/traces": ExportTraceServiceRequest,
     "/v1/metrics": ExportMetricsServiceRequest,
