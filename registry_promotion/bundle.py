@@ -12,7 +12,16 @@ __all__ = ["CLOCK_TOLERANCE", "REPORTS_ON_BYTES", "Champion", "EvidenceBundle", 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far in the future something may be dated before its date is not believed."""
 
-REPORTS_ON_BYTES = ("evaluation", "explanation", "parity", "shadow")
+REPORTS_ON_BYTES = (
+    "comparison",
+    "data-card",
+    "evaluation",
+    "explanation",
+    "model-card",
+    "parity",
+    "responsible-ai",
+    "shadow",
+)
 """Reports whose subject is the model; `data` and `training` are bound to it by their signed statements."""
 
 
@@ -24,8 +33,8 @@ class EvidenceBundle:
         model: registered name.
         version: version number, as text.
         digest: digest recomputed from the stored bytes, or None where they could not be read.
-        facts: believed facts by kind: reports (`evaluation`, `explanation`, `parity`, `data`, `shadow`) as written, and
-            `training`, the predicate of the signed provenance.
+        facts: believed facts by kind: reports (`evaluation`, `explanation`, `parity`, `comparison`, `data`, …) as
+            written, and `training`, the predicate of the signed provenance.
         measured_at: when each report was measured, by kind, from its signed statement.
         size: bytes of all stored files of the model directory, counted now, or None where they could not be read.
         verification: `VerificationReport.facts()` of the bundle: `{"ok", "digest", "checks"}`.

@@ -22,8 +22,8 @@ from typing import Any
 
 from homologate.attest import canonical, sha256_of
 from homologate.errors import DataError
+from homologate.evidence import compare_items, paired_items, read_items
 from registry_promotion.bundle import CLOCK_TOLERANCE, Champion, EvidenceBundle, is_about
-from registry_promotion.champion import compare, read_items
 from registry_promotion.judgement import RuleResult, always, judge
 from registry_promotion.policy import Policy
 from registry_promotion.sign_off import Approval, signed_off
@@ -145,7 +145,8 @@ def decide(
         The decision; it never raises on evidence that is missing or odd, it says so.
     """
     facts = _believable(evidence)
-    comparison, fault = _comparison(facts, champion)
+    report = evidence.facts.get("comparison") or {}
+    comparison, fault = _comparison(facts, report if is_about(report, evidence.digest) else {}, champion)
     if comparison is not None:
         facts["comparison"] = comparison
     facts["age"] = _ages(evidence, now)
@@ -182,20 +183,35 @@ def _believable(evidence: EvidenceBundle) -> dict[str, Mapping[str, Any]]:
     }
 
 
-def _comparison(facts: Mapping[str, Mapping[str, Any]], champion: Champion | None) -> tuple[dict[str, Any] | None, str]:
-    """The paired test, or why there is none."""
+def _comparison(
+    facts: Mapping[str, Mapping[str, Any]], report: Mapping[str, Any], champion: Champion | None
+) -> tuple[dict[str, Any] | None, str]:
+    """The paired test, or why there is none.
+
+    The stored items of both are taken where they are the same. Where the two were tested on different items, the signed
+    comparison report has both scored on the newest; it counts only if it is about these bytes and this very champion.
+    """
     if champion is None:
         return None, "there is no version in Production to compare with"
-    if champion.evaluation is None:
-        return None, champion.fault or f"there are no items of the champion, version {champion.version}"
     if "evaluation" not in facts:
         return None, "the version has no evaluation to compare"
+    if champion.evaluation is None:
+        return None, champion.fault or f"there are no items of the champion, version {champion.version}"
     if not is_about(champion.evaluation, champion.digest):
         return None, f"the champion's items are not about its bytes, {champion.digest}"
     try:
-        return compare(read_items(facts["evaluation"]), read_items(champion.evaluation)), ""
+        stored = compare_items(read_items(facts["evaluation"]), read_items(champion.evaluation))
+        return {**stored, "rescored": None}, ""
     except DataError as error:
-        return None, f"{error.problem} (champion: version {champion.version})"
+        told = f"{error.problem} (champion: version {champion.version})"
+    about = report.get("champion") or {}
+    if about.get("digest") != champion.digest:
+        other = f"version {about['version']}" if about else "no champion"
+        return None, f"{told}, and the comparison report is about {other}; compare again with: homologate main"
+    try:
+        return {**compare_items(*paired_items(report)), "rescored": report["test"]["rescored"]}, ""
+    except DataError as error:
+        return None, f"{told}, and {error.problem}"
 
 
 def _beside(shadow: Mapping[str, Any], champion: Champion | None) -> bool:

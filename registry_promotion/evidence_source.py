@@ -22,10 +22,10 @@ from urllib.parse import quote
 
 from homologate.attest import (
     VerificationReport,
+    believed_reports,
     digest_of,
     load_trusted_keys,
     read_evidence,
-    strict_json,
     verify_bundle,
 )
 from homologate.errors import DataError, HomologateError, ModelError, StorageError, TrackingError
@@ -81,7 +81,7 @@ class MlflowEvidence:
             model=known.name,
             version=known.number,
             digest=report.digest,
-            facts=_believed(report, bundle),
+            facts=believed_reports(report, bundle),
             measured_at=_moments(report),
             verification=report.facts(),
             size=size,
@@ -275,19 +275,6 @@ def download(location: str, scratch: Path) -> Path:
 def _size_of(directory: Path) -> int:
     """Bytes of all files under a folder."""
     return sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
-
-
-def _believed(report: VerificationReport, bundle: Mapping[str, bytes]) -> dict[str, Mapping[str, Any]]:
-    """The JSON of each report that a believed statement speaks for, as signed; and the training provenance itself."""
-    met = {check.id for check in report.checks if check.status == "met"}
-    found: dict[str, Mapping[str, Any]] = {}
-    for kind, statement in report.statements.items():
-        path = f"{kind}/{kind}.json"
-        if kind == "training":
-            found[kind] = statement.predicate
-        elif f"reports:{kind}" in met and path in bundle:
-            found[kind] = dict(strict_json(bundle[path], path))
-    return found
 
 
 def _moments(report: VerificationReport) -> dict[str, datetime]:

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from homologate.attest import (
+    REPORT_KINDS,
+    REQUIRED_KINDS,
     SBOM_FILE,
     PublicKey,
     SigningKey,
@@ -174,7 +176,7 @@ def bundle_about(model: Path, home: Path) -> Bundle:
     key = make_signing_key(home)
     made = Bundle(model, digest, {}, key, load_trusted_keys(home))
     noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
-    for kind in ("data", "evaluation", "explanation", "parity"):
+    for kind in sorted({*REPORT_KINDS} & {*REQUIRED_KINDS}):
         facts = {"schema": 1, "kind": kind, "subject": {"digest": digest}, "verdict": f"the {kind} is fine"}
         reports = {f"{kind}/{kind}.json": json.dumps(facts).encode(), f"{kind}/{kind}.html": f"<p>{kind}".encode()}
         made.evidence.update(reports)

@@ -78,9 +78,8 @@ class Project(NamedTuple):
         return self.homologate("as", "demo-author", "--", *words, timeout=600)
 
 
-def write_project(
-    folder: Path, server: str, encoder: Path, *, rows: int = 360, admins: Sequence[str] = (), **training: Any
-) -> Project:
+def write_rows(folder: Path, rows: int) -> None:
+    """`parts.csv`: the first rows are the same however many there are; later ones are dated later."""
     chance = random.Random(5)
     lines = ["number,notified,part,maker,description,verdict"]
     for row in range(rows):
@@ -94,6 +93,12 @@ def write_project(
         date = f"20{20 + row * 4 // rows}-{1 + row * 48 // rows % 12:02}-{1 + row % 28:02}"
         lines.append(f'r{row},{date},{part},{maker},"{text.strip()}",{"reject" if bad else "pass"}')
     (folder / "parts.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def write_project(
+    folder: Path, server: str, encoder: Path, *, rows: int = 360, admins: Sequence[str] = (), **training: Any
+) -> Project:
+    write_rows(folder, rows)
     columns = {"text": "description", "label": "verdict", "id": "number", "date": "notified"}
     settings = {
         "model": "lifecycle-parts",
@@ -198,7 +203,8 @@ def test_the_summary_names_figures_baseline_version_reports_and_the_next_command
     )
     for line in ("this version", "TF-IDF + logistic regression", "majority", "average precision", "digest sha256:"):
         assert line in told
-    for report in ("parity/parity.html", "evaluation/evaluation.html", "explanation/explanation.html"):
+    for kind in ("parity", "evaluation", "explanation", "comparison", "model-card", "data-card", "responsible-ai"):
+        report = f"{kind}/{kind}.html"
         assert report in told
     assert "next: homologate request lifecycle-parts 1 --to Staging --reason …" in told
 
@@ -339,6 +345,29 @@ def test_the_reports_are_about_these_bytes_and_name_their_baseline(project: Proj
     assert "average_precision" in metrics["baselines"]["tfidf"]
 
 
+def test_the_bundle_holds_the_verdict_on_every_item_three_cards_and_says_that_there_is_no_champion(
+    project: Project, version: Any
+) -> None:
+    evidence = project.tracker.fetch(version.tags["homologate.evidence_run"], "evidence")
+    facts = {kind: json.loads((evidence / kind / f"{kind}.json").read_text()) for kind in ("comparison", "evaluation")}
+    assert facts["comparison"]["status"] == "no_champion"
+    assert facts["comparison"]["verdict"].startswith("No champion: ")
+    items = [json.loads(line) for line in (evidence / "evaluation" / "items.jsonl").read_text().splitlines()]
+    assert [item["id"] for item in items] == facts["evaluation"]["items"]["id"]
+    assert {item["answer"] for item in items} == {"pass", "reject"}
+    wrong = facts["evaluation"]["metrics"]["fp32"]["confusion"]
+    assert sum(not item["right"] for item in items) == wrong["missed"] + wrong["stopped"]
+    card = json.loads((evidence / "model-card" / "model-card.json").read_text())
+    assert card["verdict"] == facts["evaluation"]["verdict"]
+    assert (
+        card["training"]["source"]["commit"]
+        == project.tracker.run(version.run_id).data.tags["mlflow.source.git.commit"]
+    )
+    page = (evidence / "responsible-ai" / "responsible-ai.html").read_text()
+    assert "No champion: " in page
+    assert "not measured" in page
+
+
 def test_the_version_loads_in_both_flavours_and_holds_no_pickle(project: Project, version: Any) -> None:
     import mlflow.onnx
     import mlflow.pyfunc
@@ -457,6 +486,51 @@ def test_each_entry_point_runs_alone_on_run_ids(
     assert call("register", *runs)["version"] == made["version"], "the same runs give the same version"
     assert homologate(["train", "--data-run", export, "--settings", str(project.settings_file)]) == 3
     assert f"run {export} is a export run" in capsys.readouterr().err
+
+
+def test_the_version_is_reproduced_from_its_provenance_byte_for_byte(
+    project: Project, version: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own commit, rows, parameters, seed and threads, in a process of its own: the same weights to the last bit."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", project.server)
+    words = ["reproduce", version.version, "--settings", str(project.settings_file)]
+    assert homologate([*words, "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["holds"] is True, facts
+    assert facts["files"] == {"same": ["model.onnx", "model.int8.onnx", "tokenizer.json", "scorer.json"], "other": []}
+    assert facts["largest_difference"] < 1e-6
+    assert facts["metrics"]["accuracy"] == 0
+    train_run = project.tracker.run(version.run_id).data.tags["homologate.input.train_run"]
+    dirty = project.tracker.run(train_run).data.tags["homologate.dirty"] == "true"
+    assert {one["what"] for one in facts["differs"]} == ({"code"} if dirty else set())
+    assert project.tracker.run(facts["run_id"], step="reproduce").data.tags["homologate.holds"] == "true"
+    assert len(project.tracker.client.search_model_versions("name = 'lifecycle-parts-reproductions'")) == 0
+
+
+def test_a_later_version_meets_the_champion_on_the_newest_items(
+    project: Project,
+    version: Any,
+    in_production: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """More rows, so another test set: the champion is scored again on the newest items, and the page says so."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", project.server)
+    write_rows(tmp_path, 480)
+    source = str(tmp_path / "parts.csv")
+    words = ["main", "--settings", str(project.settings_file), "--source", source, "--epochs", "1", "--json"]
+    assert homologate(words) == 0
+    made = json.loads(capsys.readouterr().out)
+    evidence = project.tracker.fetch(made["runs"]["register"], "evidence")
+    found = json.loads((evidence / "comparison" / "comparison.json").read_text())
+    assert found["status"] == "compared"
+    assert found["champion"] == {"version": version.version, "digest": version.tags["homologate.digest"]}
+    assert f"version {version.version} was scored anew on the newest ones" in found["test"]["rescored"]
+    assert found["test"]["rows"] + found["test"]["left_out"] == 96
+    assert found["test"]["first_date"] > "2023"
+    assert homologate(words) == 0
+    assert json.loads(capsys.readouterr().out)["reused"] == list(STEPS)
 
 
 def test_an_interrupted_training_ends_killed_registers_nothing_and_continues(

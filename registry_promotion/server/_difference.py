@@ -37,8 +37,12 @@ class Differences:
         if not _trusted(decision) or not decision["comparison"]:
             return {}
         known = decision["comparison"]["flips"]
-        now = _items(self._facts(model, version, decision["digest"]))
-        before = _items(self._facts(model, decision["champion_version"], decision["champion_digest"]))
+        ours = self._facts(model, version, decision["digest"])
+        if decision["comparison"].get("rescored"):
+            now, before = (_items(ours, "comparison", who) for who in ("candidate", "champion"))
+        else:
+            theirs = self._facts(model, decision["champion_version"], decision["champion_digest"])
+            now, before = _items(ours), _items(theirs)
         wanted = {way: tuple(known[way][:SHOWN]) for way in ("gained", "lost")}
         words = self._shown(model, version, decision["digest"], (*wanted["gained"], *wanted["lost"]))
         told = {
@@ -79,7 +83,7 @@ class Differences:
         from homologate.scorer import Scorer, ScorerFault
 
         try:
-            texts = self._texts(model, version, ids)
+            texts = {**self._reported(model, version, digest, ids), **self._texts(model, version, ids)}
         except (HomologateError, OSError, ValueError):
             return {}
         try:
@@ -88,6 +92,12 @@ class Differences:
                 return {i: words_of(text, scorer.answer(text, explain=True).words or ()) for i, text in texts.items()}
         except (HomologateError, ScorerFault):
             return {i: words_of(text, ()) for i, text in texts.items()}
+
+    def _reported(self, model: str, version: str, digest: str, ids: Sequence[str]) -> dict[str, str]:
+        """The texts the comparison report shows: of items the champion was tested on they are nowhere else."""
+        report = self._facts(model, version, digest).get("comparison") or {}
+        told = {str(flip["id"]): str(flip["text"]) for way in (report.get("flips") or {}).values() for flip in way}
+        return {i: told[i] for i in ids if i in told}
 
     def _texts(self, model: str, version: str, ids: Sequence[str]) -> dict[str, str]:
         import pandas as pd
@@ -105,15 +115,15 @@ def _trusted(decision: Mapping[str, Any]) -> bool:
     return any(rule["id"] == "verification" and rule["status"] == "met" for rule in decision["rules"])
 
 
-def _items(facts: Mapping[str, Any]) -> dict[str, tuple[str, float]]:
-    """Label and served probability of each judged item."""
-    evaluation = facts.get("evaluation") or {}
-    items = evaluation.get("items") or {}
+def _items(facts: Mapping[str, Any], kind: str = "evaluation", who: str = "") -> dict[str, tuple[str, float]]:
+    """Label and served probability of each judged item; of a comparison, those of `who`."""
+    report = facts.get(kind) or {}
+    items = report.get("items") or {}
     if not items:
         return {}
+    probability = items[who] if who else items["probability"][report["served"]]
     return {
-        str(i): (str(label), float(p))
-        for i, label, p in zip(items["id"], items["label"], items["probability"][evaluation["served"]], strict=True)
+        str(i): (str(label), float(p)) for i, label, p in zip(items["id"], items["label"], probability, strict=True)
     }
 
 

@@ -30,6 +30,9 @@ PREFIX = "/homologate"
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+REPORTS = ("evaluation", "explanation", "parity", "comparison", "model-card", "data-card", "responsible-ai")
+"""The pages of a bundle, in the order a reviewer reads them."""
+
 REPORT_POLICY = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; frame-ancestors 'none'"
 )
@@ -126,6 +129,7 @@ def pages(desk: Desk) -> Blueprint:
             gained=flips.get("gained", []),
             shown_flips=flips.get("limit", 0),
             drivers=desk.drivers(found, decision),
+            reports=REPORTS,
         )
 
     @route("/requests/<request_id>/answer", write=True)

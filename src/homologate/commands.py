@@ -53,6 +53,12 @@ COMMANDS = (
     Command("explain", "Report what the ONNX bytes decide on.", "homologate.verbs.explain", "build"),
     Command("register", "Register the judged directory as a version.", "homologate.verbs.register", "build"),
     Command("main", "Run every step above, reusing what has not changed.", "homologate.verbs.main", "build"),
+    Command(
+        "reproduce",
+        "Train a registered version again from its provenance and compare.",
+        "homologate.verbs.reproduce",
+        "build",
+    ),
     Command("score", "Score a file of rows with a registered version.", "homologate.verbs.score", "serve"),
     Command("up", "Start the gated MLflow server and the endpoint on this machine.", "homologate.verbs.up", "house"),
     Command("down", "Stop what `up` started.", "homologate.verbs.down", "house"),

@@ -42,7 +42,6 @@ def run_all(context: Context, chosen: TrainingSettings, *, fresh: bool = False) 
     export_key = exporting.key(train_key, settings.scoring.precision)
     evaluate_key = judge.key("evaluate", settings, export_key)
     explain_key = judge.key("explain", settings, export_key)
-    register_key = registering.key(settings.model, export_key, evaluate_key, explain_key)
 
     done: dict[str, Outcome] = {}
 
@@ -55,6 +54,8 @@ def run_all(context: Context, chosen: TrainingSettings, *, fresh: bool = False) 
     export = take("export", export_key, lambda: exporting.export(context, train))
     evaluation = take("evaluate", evaluate_key, lambda: judge.evaluate(context, export))
     explanation = take("explain", explain_key, lambda: judge.explain(context, export))
+    keys = {"export": export_key, "evaluate": evaluate_key, "explain": explain_key}
+    register_key = registering.key(context, keys, done["export"].facts["digest"])
     take("register", register_key, lambda: registering.register(context, export, evaluation, explanation))
     return done
 

@@ -19,6 +19,13 @@ __all__ = ["recall", "remember", "summary", "told"]
 
 FILE = "last.json"
 FIGURES = {"average_precision": "average precision", "f1": "F1", "recall": "recall", "accuracy": "accuracy"}
+PAGES = {
+    "parity": ("export", ""),
+    "evaluation": ("evaluate", ""),
+    "explanation": ("explain", ""),
+    **dict.fromkeys(("comparison", "model-card", "data-card", "responsible-ai"), ("register", "evidence/")),
+}
+"""Every page for a reviewer: the step whose run holds it, and where among its artifacts."""
 BASELINES = {"tfidf": "TF-IDF + logistic regression", "majority": "majority"}
 
 
@@ -47,9 +54,8 @@ def summary(context: Context, outcomes: Mapping[str, Outcome]) -> dict[str, Any]
         "figures": figures,
         "gain": _gain(context, outcomes["evaluate"].run_id),
         "reports": {
-            "parity": report_link(context, outcomes["export"].run_id, "parity/parity.html"),
-            "evaluation": report_link(context, outcomes["evaluate"].run_id, "evaluation/evaluation.html"),
-            "explanation": report_link(context, outcomes["explain"].run_id, "explanation/explanation.html"),
+            kind: report_link(context, outcomes[step].run_id, f"{folder}{kind}/{kind}.html")
+            for kind, (step, folder) in PAGES.items()
         },
         "runs": {step: outcome.run_id for step, outcome in outcomes.items()},
         "reused": [step for step, outcome in outcomes.items() if outcome.reused],
@@ -103,7 +109,7 @@ def told(facts: Mapping[str, Any], *, closing: bool = True) -> str:
         lines.append(f"{title:<{width}}  " + "  ".join(f"{value:>17.3f}" for value in figures.values()))
     # A summary kept by an earlier release has no gain in it.
     lines += ["", *(f"it {gain['told']}" for gain in facts.get("gain", {}).values())]
-    lines += ["", *(f"{name + ' report':<18}  {link}" for name, link in facts["reports"].items())]
+    lines += ["", *(f"{name.replace('-', ' '):<18}  {link}" for name, link in facts["reports"].items())]
     if facts["reused"]:
         lines += ["", f"reused, because nothing they depend on has changed: {', '.join(facts['reused'])}"]
     ask = f"next: homologate request {facts['model']} {facts['version']} --to Staging --reason …"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from homologate.evidence import evaluate_scorers, explain_scorer
+from homologate.evidence import Rival, evaluate_scorers, explain_scorer, read_items
+from homologate.evidence import comparison as compare_with
 from homologate.scorer import Answer, Word
 from homologate.settings import DataSettings, LabelSettings, Settings
 
@@ -93,7 +95,7 @@ def rows(count: int = 240, seed: int = 1, style: Callable[[bool], str] = lambda 
     return pd.DataFrame(found)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_rows() -> Callable[..., pd.DataFrame]:
     return rows
 
@@ -120,3 +122,11 @@ def evaluation() -> dict[str, Any]:
 def explanation() -> dict[str, Any]:
     """Explanation facts of the same scorer."""
     return explain_scorer(KeywordScorer(GOOD_WEIGHTS, bias=-0.5), rows(), SETTINGS, digest=DIGEST)
+
+
+@pytest.fixture(scope="session")
+def comparison(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """Comparison facts of the same scorer beside a champion that is right where it is wrong, and the reverse."""
+    items, test = read_items(evaluation), rows()
+    rival = Rival("3", "sha256:" + "1" * 64, replace(items, probability=1 - items.probability))
+    return compare_with(items, rival, test[test["split"] == "test"], SETTINGS, digest=DIGEST)

@@ -42,16 +42,16 @@ def _follow(facts: Mapping[str, Any], path: str) -> None:
         found = found[name]
 
 
-@pytest.mark.parametrize("kind", ["evaluation", "explanation"])
-def test_every_documented_path_is_in_the_facts(kind: str, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize(("kind", "least"), [("evaluation", 30), ("explanation", 30), ("comparison", 20)])
+def test_every_documented_path_is_in_the_facts(kind: str, least: int, request: pytest.FixtureRequest) -> None:
     facts = request.getfixturevalue(kind)
     paths = _documented(kind)
-    assert len(paths) > 30
+    assert len(paths) > least
     for path in ["schema", "kind", "subject.digest", "verdict", "model", "cautions", *paths]:
         _follow(facts, path)
 
 
-@pytest.mark.parametrize("kind", ["evaluation", "explanation"])
+@pytest.mark.parametrize("kind", ["evaluation", "explanation", "comparison"])
 def test_every_key_of_the_facts_is_documented(kind: str, request: pytest.FixtureRequest) -> None:
     said = {path.split(".")[0] for path in _documented(kind)}
     common = {"schema", "kind", "subject", "verdict", "model", "cautions", "labels"}

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from homologate.dataset import generate, split_rows
 from homologate.evidence._intervals import Resampler
 from homologate.evidence._leak import near_duplicates, probe
+from homologate.settings import LabelSettings, SplitSettings, SyntheticSettings
 
-RECALLS = Path(__file__).parents[3] / "shared" / "data" / "recalls_us.csv.gz"
+BESIDE = Path(__file__).parents[3] / "shared" / "data" / "recalls_us.csv.gz"
+RECALLS = Path(os.environ.get("RECALLS_CSV", BESIDE))
 
 
 def _probe(frame: pd.DataFrame, share: float = 0.65) -> dict:
@@ -23,7 +27,7 @@ def _probe(frame: pd.DataFrame, share: float = 0.65) -> dict:
 @pytest.fixture(scope="module")
 def recalls() -> pd.DataFrame:
     if not RECALLS.exists():
-        pytest.skip("the recall texts are not at ../shared/data/recalls_us.csv.gz")
+        pytest.skip(f"the recall texts are not at {RECALLS}; name the file in $RECALLS_CSV")
     frame = pd.read_csv(RECALLS, dtype=str, keep_default_na=False)
     return frame[frame["date"] < "2016"].assign(cause_start=-1, cause_end=-1)
 
@@ -75,3 +79,27 @@ def test_twins_across_the_split_are_counted() -> None:
     ]
     found = near_duplicates(train, test, cosine=0.8)
     assert (found["identical"], found["twins"], found["test_rows"]) == (1, 2, 3)
+
+
+def test_a_verdict_left_in_generated_rows_cries_leak_and_a_turn_of_phrase_of_one_class_is_called_mild() -> None:
+    """What the recall notices show, on rows that are always at hand: a planted verdict, then a planted style."""
+    labels = LabelSettings()
+    clean = split_rows(generate(SyntheticSettings(rows=900), labels, seed=3), SplitSettings())
+    clean = clean.assign(cause_start=-1, cause_end=-1)  # as with real texts, nobody knows the cause
+    bad = (clean["label"] == labels.positive).to_numpy()
+    told = np.where(bad, " It fails to comply with the federal rule.", " It was looked at in the usual way.")
+    planted = "in the event of doubt see the file"
+    styled = np.where(bad & (np.arange(len(clean)) % 2 == 0), f"{planted.capitalize()}. ", "")
+
+    def level(text: pd.Series) -> dict:
+        frame = clean.assign(text=text)
+        train, test = (frame[frame["split"] == part].reset_index(drop=True) for part in ("train", "test"))
+        return probe(train, test, labels.positive, Resampler(test["group"], replicates=200), twin_cosine=0.95)
+
+    leaked = level(clean["text"] + told)
+    assert leaked["level"] == "leak"
+    assert any("comply" in reason["text"] for reason in leaked["reasons"] if reason["level"] == "leak")
+    mild = level(styled + clean["text"])
+    assert mild["level"] == "mild", mild["reasons"]
+    assert mild["phrases"][0]["text"] in planted
+    assert any(mild["phrases"][0]["text"] in reason["text"] for reason in mild["reasons"])

@@ -79,10 +79,15 @@ def shadow() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def everything(
-    evaluation: dict[str, Any], explanation: dict[str, Any], parity: dict[str, Any], shadow: dict[str, Any]
+    evaluation: dict[str, Any],
+    explanation: dict[str, Any],
+    parity: dict[str, Any],
+    shadow: dict[str, Any],
+    comparison: dict[str, Any],
 ) -> dict[str, dict[str, Any]]:
-    made = cards(evaluation, explanation, parity)
-    return {"evaluation": evaluation, "explanation": explanation, "parity": parity, "shadow": shadow, **made}
+    made = cards(evaluation, explanation, parity, comparison=comparison)
+    measured = (evaluation, explanation, parity, shadow, comparison)
+    return {**{facts["kind"]: facts for facts in measured}, **made}
 
 
 @pytest.fixture(scope="module")
@@ -208,3 +213,23 @@ def _escaped(text: str) -> str:
     from markupsafe import escape
 
     return str(escape(text))
+
+
+def test_what_is_folded_on_a_screen_is_printed_open(everything: dict[str, dict[str, Any]], browser: Browser) -> None:
+    page = browser.new_page()
+    page.set_content(render(everything["evaluation"]))
+    table = page.locator("details table").first
+    assert not table.is_visible()
+    page.emulate_media(media="print")
+    box = table.bounding_box()
+    assert box is not None
+    assert box["height"] > 50
+    page.close()
+
+
+def test_a_finding_that_says_stop_stands_under_the_headline(everything: dict[str, dict[str, Any]]) -> None:
+    facts = copy.deepcopy(everything["evaluation"])
+    facts["verdict"] = "Catches 9 of 10. Stop: Every test text is answered compliant: the model decides nothing."
+    page = render(facts)
+    assert "<h1>Catches 9 of 10.</h1>" in page
+    assert '<p class="halt"><b>Stop</b> Every test text is answered compliant' in page

@@ -77,7 +77,7 @@ def test_a_request_that_does_not_hold_says_every_rule_and_what_would_mend_it(
     assert "may not go to Production" in told
     assert "x verification" in told
     assert "→" in told
-    code, told, _ = typed("bob", "evidence", "verify", "brakes", version)
+    code, told, _ = typed("bob", "evidence", "verify", "brakes", version, "--at-gate")
     assert code == 7
     assert "NOT verified" in told
 

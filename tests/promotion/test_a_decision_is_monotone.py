@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from registry_promotion import champion as champion_test
+from homologate.evidence import _paired as champion_test
 from registry_promotion.decision import Champion, Decision, EvidenceBundle
 from registry_promotion.paths import MISSING, look_up
 from registry_promotion.policy import Policy, Rule, is_number

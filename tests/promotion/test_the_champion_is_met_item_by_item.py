@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score, precision_score, recall_score
 
 from homologate.errors import DataError
-from registry_promotion.champion import Items, compare, mcnemar, paired_bootstrap, read_items
+from homologate.evidence import Items, compare_items, mcnemar, paired_bootstrap, read_items
 
 COUNTS = st.integers(0, 60)
 
@@ -91,7 +91,7 @@ def test_near_duplicates_count_as_one_observation(two: tuple[Items, Items]) -> N
 
 
 def test_the_same_model_differs_from_itself_in_nothing(two: tuple[Items, Items]) -> None:
-    found = compare(two[0], two[0])
+    found = compare_items(two[0], two[0])
     assert found["flips"] == {"gained": [], "lost": []}
     assert set(found["difference"]["accuracy"].values()) == {0.0}
 
@@ -105,8 +105,8 @@ def test_the_order_of_items_does_not_matter_and_sides_mirror(seed: int) -> None:
     one, other = (Items(ids, np.arange(n), positive, generator.random(n), 0.5) for _ in range(2))
     order = generator.permutation(n)
     mixed = Items(other.ids[order], other.groups[order], other.positive[order], other.probability[order], 0.5)
-    assert compare(one, mixed) == compare(one, other)
-    forth, back = compare(one, other), compare(other, one)
+    assert compare_items(one, mixed) == compare_items(one, other)
+    forth, back = compare_items(one, other), compare_items(other, one)
     assert forth["flips"]["gained"] == back["flips"]["lost"]
     assert forth["difference"]["accuracy"]["value"] == pytest.approx(-back["difference"]["accuracy"]["value"])
 
@@ -126,7 +126,7 @@ def test_other_labels_for_the_same_items_are_refused(two: tuple[Items, Items]) -
     flipped = theirs.positive.copy()
     flipped[5] = ~flipped[5]
     with pytest.raises(DataError, match="item 'i5' has two different labels"):
-        compare(ours, Items(theirs.ids, theirs.groups, flipped, theirs.probability, 0.5))
+        compare_items(ours, Items(theirs.ids, theirs.groups, flipped, theirs.probability, 0.5))
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ One statement is about one model directory: its subject is the directory's diges
     data           the rows it was trained and tested on
     evaluation     how well it judges       ┐ each with the SHA-256 of the JSON and the HTML report it speaks for,
     explanation    what it decides on       │ so a byte changed in a report is found
-    parity         whether fp32 and int8 answer as torch did
-    shadow         how it answered real requests beside the version in Production ┘
+    parity         whether fp32 and int8 answer as torch did │
+    comparison     beside the version in Production          │
+    shadow         how it answered real requests beside it   │
+    model-card, data-card, responsible-ai   the same facts for other readers ┘
     approval       one person's answer to one request
 
 A statement is checked against its published schema when it is written and again when it is read.
@@ -48,16 +50,30 @@ __all__ = [
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPES = {
     "approval": "urn:homologate:approval:1",
+    "comparison": "urn:homologate:comparison:1",
     "data": "urn:homologate:data:1",
+    "data-card": "urn:homologate:data-card:1",
     "evaluation": "urn:homologate:evaluation:1",
     "explanation": "urn:homologate:explanation:1",
     "manifest": "https://model_signing/signature/v1.0",
+    "model-card": "urn:homologate:model-card:1",
     "parity": "urn:homologate:parity:1",
+    "responsible-ai": "urn:homologate:responsible-ai:1",
     "shadow": "urn:homologate:shadow:1",
     "training": "urn:homologate:training:1",
 }
 KINDS = tuple(PREDICATE_TYPES)
-REPORT_KINDS = ("data", "evaluation", "explanation", "parity", "shadow")
+REPORT_KINDS = (
+    "comparison",
+    "data",
+    "data-card",
+    "evaluation",
+    "explanation",
+    "model-card",
+    "parity",
+    "responsible-ai",
+    "shadow",
+)
 """The kinds that speak for report files."""
 
 
@@ -198,6 +214,7 @@ def training_predicate(
             "platform": made_from.platform,
             "python": made_from.python,
             "cpus": made_from.cores,
+            "cpu": made_from.cpu,
         },
         "started_at": timestamp(started_at),
         "finished_at": timestamp(finished_at),

@@ -27,14 +27,15 @@ __all__ = [
     "STATEMENT_SUFFIX",
     "Check",
     "VerificationReport",
+    "believed_reports",
     "read_evidence",
     "statement_path",
     "verify_bundle",
 ]
 
 STATEMENT_SUFFIX = ".intoto.json"
-REQUIRED_KINDS = ("data", "evaluation", "explanation", "manifest", "parity", "training")
-"""The statements without which a bundle is not complete."""
+REQUIRED_KINDS = tuple(sorted({*REPORT_KINDS, "manifest", "training"} - {"shadow"}))
+"""The statements without which a bundle is not complete; how it answered beside the champion comes later, if at all."""
 
 Status = Literal["met", "not_met", "cannot_tell"]
 MODEL_REPORTS = tuple(kind for kind in REPORT_KINDS if kind != "data")
@@ -136,6 +137,24 @@ def verify_bundle(
     return VerificationReport(digest, tuple(checks), statements)
 
 
+def believed_reports(report: VerificationReport, files: Mapping[str, bytes]) -> dict[str, Mapping[str, Any]]:
+    """The JSON of each report that a believed statement speaks for, by kind; and the training provenance as `training`.
+
+    Args:
+        report: what `verify_bundle` found.
+        files: the very files it was given.
+    """
+    met = {check.id for check in report.checks if check.status == "met"}
+    found: dict[str, Mapping[str, Any]] = {}
+    for kind, statement in report.statements.items():
+        path = f"{kind}/{kind}.json"
+        if kind == "training":
+            found[kind] = statement.predicate
+        elif f"reports:{kind}" in met and path in files:
+            found[kind] = dict(strict_json(files[path], path))
+    return found
+
+
 def read_evidence(directory: str | os.PathLike[str]) -> dict[str, bytes]:
     """Every file under a directory: `{relative POSIX path: bytes}`.
 
@@ -207,7 +226,7 @@ def _read(
     except DataError as error:
         checks.append(Check(f"schema:{path}", "not_met", _line(error), again))
         return
-    checks.append(Check(f"schema:{path}", "met", f"a {statement.kind} statement that fits its schema"))
+    checks.append(Check(f"schema:{path}", "met", f"fits the published schema of its kind, {statement.kind}"))
     if digest is None:
         checks.append(Check(f"subject:{path}", "cannot_tell", "the model directory could not be read"))
     elif statement.subject != digest:

@@ -20,7 +20,12 @@ Facts = Mapping[str, Any]
 
 
 def cards(
-    evaluation: Facts, explanation: Facts | None = None, parity: Facts | None = None, data: Facts | None = None
+    evaluation: Facts,
+    explanation: Facts | None = None,
+    parity: Facts | None = None,
+    data: Facts | None = None,
+    comparison: Facts | None = None,
+    training: Facts | None = None,
 ) -> dict[str, dict[str, Any]]:
     """The three cards of one model.
 
@@ -29,6 +34,8 @@ def cards(
         explanation: facts of kind `explanation`, of the same bytes.
         parity: facts of kind `parity`, of the same bytes.
         data: facts of the prepare step (`data/data.json`).
+        comparison: facts of kind `comparison`, of the same bytes.
+        training: the predicate of the signed training statement.
 
     Returns:
         `{"model-card": facts, "data-card": facts, "responsible-ai": facts}`.
@@ -36,10 +43,10 @@ def cards(
     Raises:
         DataError: the reports are not about the same bytes, or one is of another kind than its name says.
     """
-    reports = {"evaluation": evaluation, "explanation": explanation, "parity": parity}
+    reports = {"evaluation": evaluation, "explanation": explanation, "parity": parity, "comparison": comparison}
     digest = _one_subject(reports)
     head = {"schema": SCHEMA, "subject": {"digest": digest}, "model": evaluation["model"]}
-    page = principles(evaluation, explanation, parity)
+    page = principles(evaluation, explanation, parity, comparison, training)
     measured = sum(entry["measured"] for principle in page for entry in principle["answers"])
     asked = sum(len(principle["answers"]) for principle in page)
     return {
@@ -50,6 +57,8 @@ def cards(
             "evaluation": _part(evaluation, _OF_EVALUATION),
             "explanation": _part(explanation, _OF_EXPLANATION) if explanation else None,
             "parity": _part(parity, _OF_PARITY) if parity else None,
+            "comparison": _part(comparison, _OF_COMPARISON) if comparison else None,
+            "training": _part(training, _OF_TRAINING) if training else None,
         },
         "data-card": {
             **head,
@@ -89,6 +98,8 @@ _OF_EVALUATION = (
 )
 _OF_EXPLANATION = ("verdict", "cautions", "global", "faithfulness", "pointing", "drivers")
 _OF_PARITY = ("verdict", "passed", "checks")
+_OF_COMPARISON = ("verdict", "status", "champion", "cautions")
+_OF_TRAINING = ("source", "lock", "seeds", "started_at", "duration_seconds")
 
 
 def _one_subject(reports: Mapping[str, Facts | None]) -> str:

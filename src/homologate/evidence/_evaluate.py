@@ -140,8 +140,8 @@ def evaluate_scorers(
     progress("the worst mistakes")
     facts["worst"] = _worst(scorer, test, verdicts)
     facts["items"] = columns_of(test, {name: one.probability for name, one in judged.items()})
-    facts["verdict"] = evaluation_verdict(facts)
     facts["cautions"] = evaluation_cautions(facts)
+    facts["verdict"] = evaluation_verdict(facts)
     return facts
 
 

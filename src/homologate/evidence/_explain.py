@@ -143,8 +143,8 @@ def explain_scorer(
     facts["pointing"] = _pointing(found, test, positive)
     facts["drivers"] = check_drivers(drivers, scorer, test, found, ranked, resampler)
     facts["examples"] = _examples(found, test, p, scorer.threshold, positive)
-    facts["verdict"] = explanation_verdict(facts)
     facts["cautions"] = explanation_cautions(facts)
+    facts["verdict"] = explanation_verdict(facts)
     return facts
 
 

@@ -62,5 +62,9 @@ def items_of(facts: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def jsonl(facts: Mapping[str, Any]) -> str:
-    """The same items, one JSON object a line, for `evaluation/items.jsonl`."""
-    return str(items_of(facts).to_json(orient="records", lines=True))
+    """The same items with the verdict on each, one JSON object a line, for `evaluation/items.jsonl`."""
+    items, served, labels = items_of(facts), facts["served"], facts["labels"]
+    stopped = items[f"probability_{served}"] >= facts["threshold"]
+    answers = stopped.map({True: labels["positive"], False: labels["negative"]})
+    told = items.assign(answer=answers, right=answers == items["label"])
+    return str(told.to_json(orient="records", lines=True))

@@ -14,20 +14,32 @@ __all__ = ["principles"]
 Facts = Mapping[str, Any]
 
 
-def principles(evaluation: Facts, explanation: Facts | None, parity: Facts | None) -> list[dict[str, Any]]:
+def principles(
+    evaluation: Facts,
+    explanation: Facts | None,
+    parity: Facts | None,
+    comparison: Facts | None = None,
+    training: Facts | None = None,
+) -> list[dict[str, Any]]:
     """`[{"name", "sentence", "answers": [{"question", "answer", "measured", "fact"}]}]`."""
     return [
         _principle(
             "Fairness", "Parts of every kind and every maker are judged alike.", _fairness(evaluation, explanation)
         ),
         _principle("Inclusiveness", "Whoever writes, however they write, is understood.", _inclusiveness(evaluation)),
-        _principle("Reliability and safety", "It errs seldom, and on the safe side.", _reliability(evaluation, parity)),
+        _principle(
+            "Reliability and safety",
+            "It errs seldom, and on the safe side.",
+            _reliability(evaluation, parity, comparison),
+        ),
         _principle("Transparency", "What decided is shown, and what is shown did decide.", _transparency(explanation)),
         _principle(
             "Privacy and security", "No person is in it, and no byte can be changed unseen.", _privacy(evaluation)
         ),
         _principle(
-            "Accountability", "Who asks later finds the bytes, the rows and the people.", _accountability(evaluation)
+            "Accountability",
+            "Who asks later finds the bytes, the rows and the people.",
+            _accountability(evaluation, training),
         ),
     ]
 
@@ -99,7 +111,7 @@ def _inclusiveness(evaluation: Facts) -> list[dict[str, Any]]:
     ]
 
 
-def _reliability(evaluation: Facts, parity: Facts | None) -> list[dict[str, Any]]:
+def _reliability(evaluation: Facts, parity: Facts | None, comparison: Facts | None) -> list[dict[str, Any]]:
     m = evaluation["metrics"][evaluation["served"]]
     labels, tests = evaluation["labels"], evaluation["behaviour"]["tests"]
     crossed = tests.get("limit_crossed")
@@ -125,7 +137,13 @@ def _reliability(evaluation: Facts, parity: Facts | None) -> list[dict[str, Any]
             else None,
         ),
         _answer("Do the exported bytes answer as trained?", "parity", parity["verdict"] if parity else None),
+        _answer("Is it as good as the version in Production?", "comparison", _beside(comparison)),
     ]
+
+
+def _beside(comparison: Facts | None) -> str | None:
+    """What the comparison found; one that cannot tell has measured nothing."""
+    return comparison["verdict"] if comparison and comparison["status"] != "cannot_tell" else None
 
 
 def _transparency(explanation: Facts | None) -> list[dict[str, Any]]:
@@ -188,7 +206,7 @@ def _privacy(evaluation: Facts) -> list[dict[str, Any]]:
     ]
 
 
-def _accountability(evaluation: Facts) -> list[dict[str, Any]]:
+def _accountability(evaluation: Facts, training: Facts | None) -> list[dict[str, Any]]:
     data = evaluation["data"]
     return [
         _answer("Which rows was it tested on?", "evaluation.data.test.fingerprint", data["test"]["fingerprint"]),
@@ -198,8 +216,16 @@ def _accountability(evaluation: Facts) -> list[dict[str, Any]]:
             "evaluation.items",
             f"yes: the probabilities of all {len(evaluation['items']['id']):,} test items are kept",
         ),
+        _answer("Which code made it?", "training.source", _code(training)),
         _answer("Who approved it?", "the registry’s ledger, not a report", None),
     ]
+
+
+def _code(training: Facts | None) -> str | None:
+    if training is None or training["source"]["commit"] is None:
+        return None
+    dirty = ", with changes that were never committed" if training["source"]["dirty"] else ""
+    return f"commit {training['source']['commit'][:12]}{dirty}, in {training['duration_seconds']:.0f} s"
 
 
 def _percent(interval: Facts) -> str:

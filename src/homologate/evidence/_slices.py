@@ -19,7 +19,7 @@ from homologate.evidence._metrics import Verdicts
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["LEAST_BEHIND_RATE", "LEAST_ROWS", "RATES", "columns", "measure_slices"]
+__all__ = ["LEAST_BEHIND_RATE", "LEAST_ROWS", "RATES", "columns", "in_order", "measure_slices", "merge"]
 
 LEAST_ROWS = 20
 """A slice with fewer rows is merged with the other small ones."""
@@ -61,9 +61,9 @@ def measure_slices(
         `{"rows": [...], "merged": [...], "gap": {rate: …}, "not_measured": reason or None}`. A rate that its slice
         cannot answer (one class only) is an interval of None.
     """
-    kept, merged = _merge(names)
+    kept, merged = merge(names)
     found: dict[str, Any] = {"rows": [], "merged": merged, "gap": {}, "not_measured": None}
-    slices = _in_order(kept)
+    slices = in_order(kept)
     if len(slices) < 2:
         found["not_measured"] = f"every row falls into one slice, {slices[0]!r}" if slices else "no rows"
         return found
@@ -81,7 +81,7 @@ def measure_slices(
     return found
 
 
-def _in_order(names: NDArray[np.object_]) -> list[str]:
+def in_order(names: NDArray[np.object_]) -> list[str]:
     """Slices that are numbers by number (years, lengths), others by size; merged ones last."""
     values, counts = np.unique(names.astype(str), return_counts=True)
     sizes = {str(value): int(count) for value, count in zip(values, counts, strict=True)}
@@ -131,7 +131,8 @@ def _metric_frame(names: NDArray[np.object_], verdicts: Verdicts) -> Any:
     )
 
 
-def _merge(names: NDArray[np.object_]) -> tuple[NDArray[np.object_], list[dict[str, Any]]]:
+def merge(names: NDArray[np.object_]) -> tuple[NDArray[np.object_], list[dict[str, Any]]]:
+    """Slices under `LEAST_ROWS` under one name where there are two or more; what was merged, by name."""
     values, counts = np.unique(names.astype(str), return_counts=True)
     small = {value: int(count) for value, count in zip(values, counts, strict=True) if count < LEAST_ROWS}
     if len(small) < 2:

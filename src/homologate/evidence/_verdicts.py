@@ -28,7 +28,14 @@ def evaluation_verdict(facts: Facts) -> str:
     words = facts["labels"]
     caught = f"Catches {counts['caught']} of {bad} {words['positive']} texts" if bad else f"No {words['positive']} text"
     wrongly = f"wrongly stops {counts['stopped']} of {good} {words['negative']} ones"
-    return f"{caught} and {wrongly}; {gain_in_words(gain)}."
+    return f"{caught} and {wrongly}; {gain_in_words(gain)}.{_stop(facts)}"
+
+
+def _stop(facts: Facts) -> str:
+    """The first finding that says stop, so that no headline is read without it."""
+    stops = [entry["text"] for entry in facts["cautions"] if entry["level"] == "stop"]
+    more = f" ({len(stops) - 1} more like it)" if len(stops) > 1 else ""
+    return f" Stop: {stops[0]}{more}" if stops else ""
 
 
 def gain_in_words(gain: Facts, metric: str = "average precision") -> str:
@@ -81,7 +88,8 @@ def evaluation_cautions(facts: Facts) -> list[dict[str, str]]:
             what = "did not change the verdict as it must" if test["kind"] == "directional" else "changed the verdict"
             what = "failed" if test["kind"] == "functionality" else what
             text = f"{test['title']} {what} in {test['failures']} of {test['texts']} texts."
-            found.append(caution(f"behaviour.{name}", "mind", text))
+            grave = test["kind"] == "directional" and test["failure_rate"]["value"] > 0.5
+            found.append(caution(f"behaviour.{name}", "stop" if grave else "mind", text))
     error = facts["metrics"][facts["served"]]["expected_calibration_error"]["value"]
     if error is not None and error > 0.1:
         found.append(
@@ -115,7 +123,7 @@ def _sentence(text: str) -> str:
 
 def explanation_verdict(facts: Facts) -> str:
     """Whether the shown words really decide, and whether they are the right ones."""
-    return f"{_words_decide(facts)}; {_right_words(facts)}."
+    return f"{_words_decide(facts)}; {_right_words(facts)}.{_stop(facts)}"
 
 
 def _words_decide(facts: Facts) -> str:

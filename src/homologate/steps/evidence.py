@@ -11,38 +11,50 @@ from homologate.attest import canonical, report_predicate, sign_statement, state
 from homologate.steps.context import Context
 from homologate.tracking import StepRun
 
-__all__ = ["file_report", "file_statement"]
+__all__ = ["file_report", "file_statement", "report_files"]
 
 
-def file_report(context: Context, run: StepRun, digest: str, facts: Mapping[str, Any], html: str, **extra: Any) -> None:
-    """Store `<kind>/<kind>.json`, `<kind>/<kind>.html` and the signed statement that names both by digest.
+def file_report(
+    context: Context, run: StepRun, digest: str, facts: Mapping[str, Any], html: str, beside: Mapping[str, str] = {}
+) -> None:
+    """Store a report and its signed statement as artifacts of a run (see `report_files`)."""
+    for path, content in report_files(context, run.id, digest, facts, html, beside).items():
+        run.text(content, path)
+
+
+def report_files(
+    context: Context, run_id: str, digest: str, facts: Mapping[str, Any], html: str, beside: Mapping[str, str] = {}
+) -> dict[str, str]:
+    """`<kind>/<kind>.json`, `<kind>/<kind>.html` and the signed statement that names each by digest: path → content.
 
     Args:
         context: whose key signs.
-        run: the run that measured.
+        run_id: the run that measured.
         digest: digest of the model directory the report is about.
         facts: the report; `kind` and `verdict` are among them.
         html: the same facts for a reviewer.
-        extra: further fields of the statement's predicate.
+        beside: further files the statement speaks for, by path.
     """
     kind = str(facts["kind"])
     reports = {
         f"{kind}/{kind}.json": json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
         f"{kind}/{kind}.html": html,
+        **beside,
     }
-    for path, content in reports.items():
-        run.text(content, path)
     predicate = report_predicate(
         verdict=str(facts["verdict"]),
-        run_id=run.id,
+        run_id=run_id,
         measured_at=datetime.now(UTC),
         reports={path: content.encode("utf-8") for path, content in reports.items()},
-        **extra,
     )
-    file_statement(context, run, kind, digest, predicate)
+    return {**reports, statement_path(kind): _signed(context, kind, digest, predicate)}
 
 
 def file_statement(context: Context, run: StepRun, kind: str, digest: str, predicate: Mapping[str, Any]) -> None:
     """Sign one statement about the model `digest` and store it where a bundle of evidence keeps its kind."""
+    run.text(_signed(context, kind, digest, predicate), statement_path(kind))
+
+
+def _signed(context: Context, kind: str, digest: str, predicate: Mapping[str, Any]) -> str:
     envelope = sign_statement(kind, digest, predicate, context.signer, name=context.settings.model)
-    run.text(canonical(envelope).decode("utf-8"), statement_path(kind))
+    return canonical(envelope).decode("utf-8")

@@ -115,6 +115,7 @@ def _training(trained: Any, data_run: str) -> dict[str, Any]:
         platform=tags["homologate.platform"],
         host=tags["homologate.host"],
         cores=int(tags["homologate.cores"]),
+        cpu=tags.get("homologate.cpu", "unknown"),
     )
     return training_predicate(
         run_id=trained.info.run_id,

@@ -69,7 +69,7 @@ def _judge(context: Context, step: str, export_run: str, measure: Any) -> Outcom
         facts = measure(model, frame, context.settings, digest=digest, progress=context.say)
         run.tags({"homologate.digest": digest})
         run.metrics(headline(facts))
-        file_report(context, run, digest, facts, render(facts))
+        file_report(context, run, digest, facts, render(facts), _beside(facts))
     return Outcome(run.id, {"digest": digest, "verdict": facts["verdict"], "metrics": headline(facts)})
 
 
@@ -87,6 +87,13 @@ def headline(facts: Mapping[str, Any], prefix: str = "", depth: int = 3) -> dict
         elif isinstance(value, Mapping) and depth > 1:
             flat |= headline(value, f"{where}.", depth - 1)
     return flat
+
+
+def _beside(facts: Mapping[str, Any]) -> dict[str, str]:
+    """What stands beside a report: of an evaluation, the verdict on every test item, one a line."""
+    from homologate.evidence import jsonl
+
+    return {"evaluation/items.jsonl": jsonl(facts)} if facts["kind"] == "evaluation" else {}
 
 
 def _log_test_rows(run: StepRun, frame: Any, source: str) -> None:

@@ -28,6 +28,8 @@ class Provenance(NamedTuple):
     platform: str
     host: str
     cores: int
+    cpu: str = "unknown"
+    """Model of the processor: another one may round otherwise."""
 
     def tags(self) -> dict[str, str]:
         """The facts as MLflow tags, under MLflow's own names where it has one."""
@@ -39,6 +41,7 @@ class Provenance(NamedTuple):
             "homologate.platform": self.platform,
             "homologate.host": self.host,
             "homologate.cores": str(self.cores),
+            "homologate.cpu": self.cpu,
         }
 
 
@@ -54,7 +57,17 @@ def provenance() -> Provenance:
         platform=platform.platform(),
         host=platform.node(),
         cores=len(os.sched_getaffinity(0)),
+        cpu=_cpu(),
     )
+
+
+def _cpu() -> str:
+    try:
+        told = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return platform.processor() or "unknown"
+    named = [line.partition(":")[2].strip() for line in told.splitlines() if line.startswith("model name")]
+    return named[0] if named else platform.processor() or "unknown"
 
 
 def code_digest(*parts: str) -> str:

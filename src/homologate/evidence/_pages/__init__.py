@@ -24,6 +24,7 @@ KINDS = {
     "explanation": "explanation.html.j2",
     "parity": "parity.html.j2",
     "shadow": "shadow.html.j2",
+    "comparison": "comparison.html.j2",
     "model-card": "model-card.html.j2",
     "data-card": "data-card.html.j2",
     "responsible-ai": "responsible-ai.html.j2",

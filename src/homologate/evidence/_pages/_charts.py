@@ -85,7 +85,9 @@ class Plot:
             axes.append(_written("tick", _LEFT - 6, top + 3.5, label, "end"))
         for value, label in self.x_ticks:
             left, _ = self.at(value, self.y[0])
-            axes.append(_written("tick", left, floor + 15, label, "middle"))
+            # A long number at the right edge would be cut off on paper.
+            at_edge = left > WIDTH - _RIGHT - 3 * len(label)
+            axes.append(_written("tick", left, floor + 15, label, "end" if at_edge and len(label) > 3 else "middle"))
         axes.append(_written("label", middle, HEIGHT - 7, self.x_label, "middle"))
         names = f"{self.name}-t {self.name}-d"
         head = f'<title id="{self.name}-t">{escape(self.title)}</title>'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -66,6 +66,26 @@ def span(interval: Mapping[str, Any], how: str = "number", digits: int | None = 
     return f"{show(low, digits or 3)} to {show(high, digits or 3)}"
 
 
+def p_value(value: float) -> str:
+    """0.0312 → 0.031; what is smaller than a thousandth says only that."""
+    return "< 0.001" if value < 0.001 else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
+
+
+def worst_first(cautions: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
+    """Cautions of several reports in one order: stop, mind, note."""
+    return sorted(cautions, key=lambda one: ("stop", "mind", "note").index(one["level"]))
+
+
+def beyond_chance(sliced: Mapping[str, Any]) -> str:
+    """Which rates of a slicing differ by more than chance gives, in words."""
+    found = [
+        f"{metric_name(rate).lower()} differ by {percent(gap['value'])}, by chance up to {percent(gap['chance'])}"
+        for rate, gap in sliced["gap"].items()
+        if rate in ("miss_rate", "false_stop_rate") and gap["value"] is not None and gap["value"] > gap["chance"]
+    ]
+    return "; ".join(found) or "no more difference than chance gives"
+
+
 def metric_name(name: str) -> str:
     """`roc_auc` → ROC-AUC."""
     return _NAMES.get(name, name.replace("_", " ").capitalize())
@@ -112,13 +132,16 @@ def strongest(example: Mapping[str, Any], count: int = 3) -> str:
 
 
 FILTERS = {
+    "beyond_chance": beyond_chance,
     "digest": digest,
     "highlighted": highlighted,
     "metric_kind": metric_kind,
     "metric_name": metric_name,
     "number": number,
+    "p_value": p_value,
     "percent": percent,
     "signed": signed,
     "span": span,
     "strongest": strongest,
+    "worst_first": worst_first,
 }

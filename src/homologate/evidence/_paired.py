@@ -9,14 +9,15 @@ side by id, and three things are measured:
     bootstrap   how far each metric differs, with a 95 % percentile interval over resamples of whole near-duplicate
                 groups, both models on the same resamples (Efron & Tibshirani 1993, chapter 13)
     flips       the items that changed verdict, both ways
+    slices      how far accuracy changed in each slice, with the same resamples
 
 Pure functions of arrays; nothing is fetched here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from homologate.errors import DataError
+from homologate.evidence._slices import in_order, merge
 
-__all__ = ["Items", "compare", "mcnemar", "paired_bootstrap", "read_items"]
+__all__ = ["Items", "compare_items", "mcnemar", "paired_bootstrap", "paired_items", "read_items", "slice_changes"]
 
 REPLICATES = 1000
 SEED = 20
@@ -42,6 +44,7 @@ class Items:
         positive: bool (n,), whether the true label is the positive one.
         probability: float64 (n,), of the positive label.
         threshold: at and above it the verdict is positive.
+        slices: str (n,) for each slicing by which a change is also told (`{"component": …}`); may be empty.
     """
 
     ids: NDArray[np.str_]
@@ -49,6 +52,7 @@ class Items:
     positive: NDArray[np.bool_]
     probability: NDArray[np.float64]
     threshold: float
+    slices: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     @property
     def stopped(self) -> NDArray[np.bool_]:
@@ -63,7 +67,10 @@ class Items:
     def ordered(self) -> Items:
         """The same items by id."""
         order = np.argsort(self.ids, kind="stable")
-        return Items(self.ids[order], self.groups[order], self.positive[order], self.probability[order], self.threshold)
+        slices = {name: values[order] for name, values in self.slices.items()}
+        return Items(
+            self.ids[order], self.groups[order], self.positive[order], self.probability[order], self.threshold, slices
+        )
 
 
 def read_items(evaluation: Mapping[str, Any]) -> Items:
@@ -80,27 +87,61 @@ def read_items(evaluation: Mapping[str, Any]) -> Items:
             positive=np.asarray(items["label"], dtype=str) == evaluation["labels"]["positive"],
             probability=np.asarray(items["probability"][served], dtype=np.float64),
             threshold=float(evaluation["threshold"]),
+            slices={"component": np.asarray(items["component"], dtype=object)} if "component" in items else {},
         )
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"these evaluation facts hold no items: {error!r}", next_command="homologate evaluate"
         ) from error
+    _check(found)
+    return found
+
+
+def paired_items(comparison: Mapping[str, Any]) -> tuple[Items, Items]:
+    """The items of comparison facts: this version's and the champion's, both on the same test items.
+
+    Raises:
+        DataError: there are none, because nothing was compared, or they are not items (see `read_items`).
+    """
+    try:
+        items, thresholds = comparison["items"], comparison["thresholds"]
+        shared = (
+            np.asarray(items["id"], dtype=str),
+            np.asarray(items["group"], dtype=np.int64),
+            np.asarray(items["label"], dtype=str) == comparison["labels"]["positive"],
+        )
+        slices = {"component": np.asarray(items["component"], dtype=object)}
+        ours, theirs = (
+            Items(*shared, np.asarray(items[who], dtype=np.float64), float(thresholds[who]), slices)
+            for who in ("candidate", "champion")
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        why = comparison.get("reason") or repr(error)
+        raise DataError(f"the comparison report holds no items: {why}", next_command="homologate main") from error
+    _check(ours)
+    _check(theirs)
+    return ours, theirs
+
+
+def _check(found: Items) -> None:
+    """Raise unless these are items: columns of one length, ids told apart, probabilities between 0 and 1."""
     lengths = {len(found.ids), len(found.groups), len(found.positive), len(found.probability)}
+    lengths |= {len(values) for values in found.slices.values()}
     if lengths == {0} or len(lengths) > 1:
         raise DataError(f"items of lengths {sorted(lengths)}", legal="one length, above 0")
     if len(np.unique(found.ids)) < len(found.ids):
         raise DataError("an item's id comes twice", place="evaluation.items.id", legal="unique ids")
     if not np.all((found.probability >= 0) & (found.probability <= 1)) or not 0 <= found.threshold <= 1:
         raise DataError("a probability or the threshold is not between 0 and 1", place="evaluation.items.probability")
-    return found
 
 
-def compare(candidate: Items, champion: Items) -> dict[str, Any]:
+def compare_items(candidate: Items, champion: Items) -> dict[str, Any]:
     """Everything a reviewer wants to know about the difference, candidate minus champion.
 
     Returns:
         `{"items", "mcnemar": {...}, "difference": {metric: {"value", "low", "high"}}, "flips": {"gained": [ids],
-        "lost": [ids]}}`: `gained` are items only the candidate gets right, `lost` only the champion.
+        "lost": [ids]}, "slices": {slicing: [{"name", "rows", "candidate", "champion", "change"}]}}`: `gained` are items
+        only the candidate gets right, `lost` only the champion; slices are the candidate's.
 
     Raises:
         DataError: the two were not judged on the same items with the same labels.
@@ -122,7 +163,35 @@ def compare(candidate: Items, champion: Items) -> dict[str, Any]:
         "mcnemar": mcnemar(int(gained.sum()), int(lost.sum())),
         "difference": paired_bootstrap(ours, theirs),
         "flips": {"gained": ours.ids[gained].tolist(), "lost": ours.ids[lost].tolist()},
+        "slices": {name: slice_changes(ours, theirs, values) for name, values in ours.slices.items()},
     }
+
+
+def slice_changes(ours: Items, theirs: Items, names: NDArray[Any]) -> list[dict[str, Any]]:
+    """How far accuracy changed in each slice, ours minus theirs; slices too small to judge are merged.
+
+    Args:
+        ours: items in the same order as `theirs`.
+        theirs: the other model's.
+        names: str (n,), the slice of each item.
+    """
+    kept, _ = merge(names)
+    slices = in_order(kept)
+    inside = np.stack([kept == name for name in slices], axis=1).astype(float)
+    change = (ours.right.astype(float) - theirs.right)[:, None] * inside
+    with np.errstate(invalid="ignore", divide="ignore"):
+        drawn = np.concatenate([(w @ change) / (w @ inside) for w in _resamples(ours.groups, REPLICATES, SEED)])
+    rows = inside.sum(axis=0)
+    return [
+        {
+            "name": name,
+            "rows": int(rows[index]),
+            "candidate": float(ours.right @ inside[:, index] / rows[index]),
+            "champion": float(theirs.right @ inside[:, index] / rows[index]),
+            "change": _interval(drawn[:, index]),
+        }
+        for index, name in enumerate(slices)
+    ]
 
 
 def mcnemar(gained: int, lost: int) -> dict[str, float]:
@@ -163,14 +232,19 @@ def paired_bootstrap(
         `accuracy`, `recall`, `precision` (of the positive label), `false_stop_rate` and `average_precision`, each
         `{"value", "low", "high"}` at 95 %; None where a metric is undefined in more than a fifth of the resamples.
     """
-    codes = np.unique(ours.groups, return_inverse=True)[1]
-    groups = int(codes.max()) + 1
-    generator = np.random.default_rng(seed)
     drawn = REPLICATES if replicates is None else replicates
-    counts = generator.multinomial(groups, np.full(groups, 1 / groups), size=drawn)
-    parts = [np.ones((1, groups)), *np.array_split(counts, max(1, counts.shape[0] * len(codes) // CELLS))]
-    differences = [_differences(ours, theirs, part[:, codes].astype(np.float64)) for part in parts]
+    differences = [_differences(ours, theirs, weights) for weights in _resamples(ours.groups, drawn, seed)]
     return {name: _interval(np.concatenate([part[name] for part in differences])) for name in differences[0]}
+
+
+def _resamples(groups: NDArray[np.int64], replicates: int, seed: int) -> Iterator[NDArray[np.float64]]:
+    """Weights of the items, (b, n): all ones first, then `replicates` resamples of whole groups, in parts."""
+    codes = np.unique(groups, return_inverse=True)[1]
+    count = int(codes.max()) + 1
+    counts = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=replicates)
+    yield np.ones((1, len(codes)))
+    for part in np.array_split(counts, max(1, replicates * len(codes) // CELLS)):
+        yield part[:, codes].astype(np.float64)
 
 
 def _differences(ours: Items, theirs: Items, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
