@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from homologate.errors import DataError, StorageError, TrackingError, UsageError
-from homologate.tracking import Place, Tracker, tracking_uri
+from homologate.local import Services, program
+from homologate.tracking import Place, StepRun, Tracker, tracking_uri
 
 OWNER = """
 import sys, time
@@ -70,6 +71,47 @@ def test_a_run_whose_process_is_killed_without_warning_ends_killed(mlflow_server
     raw = client.get_run(run_id)
     assert raw.info.status == "KILLED"
     assert "was killed" in raw.data.tags["homologate.error"]
+
+
+def test_a_run_whose_server_died_is_failed_as_soon_as_the_server_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    services = Services(tmp_path / "server")
+
+    def command(port: int) -> list[str]:
+        store = ["--backend-store-uri", f"sqlite:///{tmp_path}/mortal.db", "--artifacts-destination", str(tmp_path)]
+        return [program("mlflow"), "server", *store, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+
+    def up(port: int) -> str:
+        return services.start("mortal", command, about="mortal", port=port, ready="/health", say=print).url
+
+    address = up(5560)
+    tracker = Tracker(Place(address, "server"), experiment="mortal", home=tmp_path / "home")
+
+    def work(run: StepRun) -> None:
+        services.stop()
+        run.metrics({"loss": 0.5})
+
+    try:
+        with pytest.raises(TrackingError) as caught, tracker.step("train", key="k") as run:
+            work(run)
+        assert caught.value.exit_code == 4
+        assert "cannot log metrics" in str(caught.value)
+        assert address in str(caught.value)
+        assert "next:  homologate up" in str(caught.value)
+        assert f"run {run.id} will be marked FAILED when the server answers again" in capsys.readouterr().err
+        assert up(int(address.rsplit(":", 1)[1])) == address
+        for _ in range(600):
+            if tracker.client.get_run(run.id).info.status != "RUNNING":
+                break
+            time.sleep(0.1)
+        raw = tracker.client.get_run(run.id)
+        assert raw.info.status == "FAILED"
+        assert "cannot log metrics" in raw.data.tags["homologate.error"]
+        assert tracker.find("train", "k") is None
+    finally:
+        services.stop()
 
 
 def test_steps_inside_a_step_are_its_children_in_the_same_experiment(tracker: Tracker) -> None:

@@ -116,10 +116,10 @@ class TrainingSettings(_Strict):
     encoder_layers: int = Field(99, ge=1, description="lowest encoder layers that are kept; 99 means all")
     max_tokens: int = Field(256, ge=8, le=512)
     batch_size: int = Field(16, ge=1, le=512)
-    epochs: int = Field(2, ge=0, le=100, description="0 stops after the linear probe")
+    epochs: int = Field(3, ge=0, le=100, description="0 stops after the linear probe")
     trainable_layers: int = Field(99, ge=0, description="topmost encoder layers that are fine-tuned; 99 means all")
     train_embeddings: bool = True
-    learning_rate: float = Field(1e-4, gt=0)
+    learning_rate: float = Field(2e-4, gt=0)
     head_learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.01, ge=0)
     warmup_share: Share = 0.1

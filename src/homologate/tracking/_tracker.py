@@ -95,6 +95,7 @@ class Tracker:
         run = StepRun(self.client, raw, self.place.uri)
         undertaker = _hire_undertaker(self.place.uri, run.id)
         outer, self.parent = self.parent, self.parent or run.id
+        left = _undertaker.CLOSED
         try:
             tags = {**provenance().tags(), STEP_TAG: name, "mlflow.note.content": _note(name, inputs)}
             run.tags({**tags, **{f"homologate.input.{k}": v for k, v in (inputs or {}).items()}})
@@ -103,14 +104,16 @@ class Tracker:
             # The key comes last: a run without one is never taken for a finished step.
             run.tags({KEY_TAG: key} if key else {})
         except BaseException as error:
-            self._close(run, "FAILED" if isinstance(error, Exception) else "KILLED", error)
+            left = self._close(run, "FAILED" if isinstance(error, Exception) else "KILLED", error)
             raise
         else:
+            left = b"FINISHED\n"  # should the server go away just now
             with translated("close the run", uri=self.place.uri):
                 self.client.set_terminated(run.id, "FINISHED")
+            left = _undertaker.CLOSED
         finally:
             self.parent = outer
-            _dismiss(undertaker)
+            _dismiss(undertaker, left)
 
     def _open(self, name: str) -> Run:
         from mlflow.tracking.context import registry
@@ -140,8 +143,12 @@ class Tracker:
             )
         return str(found.experiment_id)
 
-    def _close(self, run: StepRun, status: str, error: BaseException) -> None:
-        """Mark a failed run; a server that died meanwhile must not hide the first error."""
+    def _close(self, run: StepRun, status: str, error: BaseException) -> bytes:
+        """Mark a failed run; a server that died meanwhile must not hide the first error.
+
+        Returns:
+            What is left to the undertaker.
+        """
         from homologate.errors import HomologateError
 
         reason = str(error) if isinstance(error, HomologateError) else f"{type(error).__name__}: {error}"
@@ -149,7 +156,12 @@ class Tracker:
             run.tags({ERROR_TAG: reason})
             self.client.set_terminated(run.id, status)
         except Exception as second:
-            print(f"homologate: run {run.id} could not be marked {status}: {second}", file=sys.stderr)
+            print(
+                f"homologate: run {run.id} will be marked {status} when the server answers again ({second})",
+                file=sys.stderr,
+            )
+            return f"{status}\n{reason}".encode()
+        return _undertaker.CLOSED
 
     def find(self, step: str, key: str) -> str | None:
         """The newest FINISHED run of `step` with this key, or None."""
@@ -241,8 +253,17 @@ def _hire_undertaker(uri: str, run_id: str) -> subprocess.Popen[bytes]:
     )
 
 
-def _dismiss(undertaker: subprocess.Popen[bytes]) -> None:
+_at_work: list[subprocess.Popen[bytes]] = []
+"""Undertakers that outlive their owner; kept, because Python complains of children nobody holds."""
+
+
+def _dismiss(undertaker: subprocess.Popen[bytes], left: bytes) -> None:
     try:
-        undertaker.communicate(b".", timeout=10)
+        if left == _undertaker.CLOSED:
+            undertaker.communicate(left, timeout=10)
+        elif undertaker.stdin is not None:
+            undertaker.stdin.write(left)
+            undertaker.stdin.close()
+            _at_work.append(undertaker)
     except (OSError, subprocess.TimeoutExpired):
         undertaker.kill()
