@@ -53,6 +53,7 @@ def main() -> int:
             [homologate, "up", "--demo", "--server-only"], env=environment, stdout=subprocess.DEVNULL, check=True
         )
         run = [str(BIN / "mlflow"), "run", str(ROOT), "-e", "main", "--env-manager", "local"]
+        run += ["--experiment-name", "components"]  # as `make run` does; the author may not write elsewhere
         steps = [
             [homologate, "up", "--demo", "--server-only"],
             [homologate, "as", "demo-author", "--", *run],

@@ -1,11 +1,10 @@
-"""Training against its arithmetic: a step, the loop around it, and the quick preset.
+"""Training against its arithmetic: a step, and the loop around it.
 
     a full fine-tuning step      at most 3.6 × the forward pass on the same batch (3 is the arithmetic limit)
     Lightning and MLflow         at most 1.1 × a bare PyTorch loop over the same batches and the same validation
-    the quick preset             at most 0.25 × the full preset on the same rows
 
 Both sides are measured in turn in one run, and the best round of each counts. MLflow is a real server on SQLite. About
-four minutes on two quiet cores.
+two minutes on two quiet cores. What the presets cost and reach is bench_quality's.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from typing import Any
 
 import torch
 
-from homologate.classifier import train
 from homologate.classifier._batches import Batch, Rows, loader, plan, sorted_batches
 from homologate.classifier._callbacks import weights_of
 from homologate.classifier._checkpoint import Checkpoint, Progress
@@ -35,8 +33,6 @@ from homologate.dataset import generate, split_rows
 from homologate.local import Services, program
 from homologate.scorer import Tokeniser
 from homologate.settings import (
-    PRESETS,
-    CostSettings,
     LabelSettings,
     SplitSettings,
     SyntheticSettings,
@@ -44,14 +40,14 @@ from homologate.settings import (
 )
 from homologate.tracking import Place, Tracker
 
-STEP, LOOP, QUICK = 3.6, 1.1, 0.25
+STEP, LOOP = 3.6, 1.1
 SETTINGS = TrainingSettings(epochs=1, validations_per_epoch=1)
 LABELS = LabelSettings()
 ROUNDS = 3
 
 
 def main() -> int:
-    """Measure all three and print a line for each."""
+    """Measure both and print a line for each."""
     frame = split_rows(generate(SyntheticSettings(rows=900), LABELS, seed=1), SplitSettings())
     source = encoder_directory("minilm")
     tokeniser = Tokeniser(source / "tokenizer.json", SETTINGS.max_tokens)
@@ -61,7 +57,6 @@ def main() -> int:
         met = [
             told("full fine-tuning step / forward pass", step_ratio(few), STEP),
             told("Lightning and MLflow / bare PyTorch loop", loop_ratio(few, few_valid, tracker, Path(home)), LOOP),
-            told("quick preset / full preset, seconds", quick_ratio(frame, tracker, Path(home)), QUICK),
         ]
     return 0 if all(met) else 1
 
@@ -130,21 +125,6 @@ def loop_ratio(rows: Rows, valid: Rows, tracker: Tracker, home: Path) -> float:
         with tracker.step("bench") as run:
             whole = min(whole, seconds(lambda: ours(run)))
     return whole / plain
-
-
-def quick_ratio(frame: Any, tracker: Tracker, home: Path) -> float:
-    """Whole trainings of both presets, probe, validations, calibration and artifacts included.
-
-    The quick one is run before and after the full one, and its better time counts.
-    """
-    spent: dict[str, list[float]] = {"quick": [], "full": []}
-    for preset in ("quick", "full", "quick"):
-        with tracker.step(f"bench-{preset}") as run:
-            facts = train(frame, PRESETS[preset], LABELS, CostSettings(), home / preset, run)
-        spent[preset].append(facts.seconds)
-        found = f"average precision {facts.valid['average_precision']:.3f} on validation, {facts.seconds:.0f} s"
-        print(f"{preset}: {found}", file=sys.stderr, flush=True)
-    return min(spent["quick"]) / min(spent["full"])
 
 
 def fresh() -> Network:

@@ -134,7 +134,9 @@ class TrainingSettings(_Strict):
 
 PRESETS: dict[str, TrainingSettings] = {
     "full": TrainingSettings(),
-    "quick": TrainingSettings(encoder_layers=3, epochs=1, train_embeddings=False, learning_rate=3e-4),
+    "quick": TrainingSettings(
+        encoder_layers=3, epochs=1, validations_per_epoch=1, train_embeddings=False, learning_rate=3e-4
+    ),
 }
 """`full` is the recipe with the best quality tried; `quick` is for CI: half the encoder, once over the rows, at most a
 quarter of the time. What that costs in quality is measured by benchmarks/bench_quality.py."""
