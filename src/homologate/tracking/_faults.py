@@ -36,7 +36,10 @@ def translated(doing: str, *, uri: str) -> Iterator[None]:
             place=str(error.filename or uri),
             next_command="free space or mend the permissions of that folder, then run the command again",
         ) from error
-    except (MlflowException, SQLAlchemyError) as error:
+    except Exception as error:
+        # Azure ML's client lets through what its storage and REST clients raise, and bare exceptions of its own.
+        if not isinstance(error, MlflowException | SQLAlchemyError) and not uri.startswith("azureml:"):
+            raise
         if "artifact" in doing:
             raise StorageError(
                 f"cannot {doing}: {_first_line(error)}",

@@ -35,6 +35,10 @@ class Place(NamedTuple):
         """
         if self.kind == "server":
             self._check_server()
+        elif self.kind == "azureml":
+            from homologate.tracking._azure import check_workspace
+
+            check_workspace(self.uri)
         elif self.uri.startswith("sqlite:"):
             self._check_sqlite()
 

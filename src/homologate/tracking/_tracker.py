@@ -230,11 +230,31 @@ class Tracker:
                 # Some stores answer a vanished artifact with nothing at all, and say nothing.
                 if not got.exists() or (got.is_dir() and not any(got.iterdir())):
                     raise StorageError(f"run {run_id} has no artifact {path!r}", place=self.place.uri)
+                self._must_be_whole(run_id, path, got)
                 kept.parent.mkdir(parents=True, exist_ok=True)
                 got.replace(kept)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         return kept
+
+    def _must_be_whole(self, run_id: str, path: str, got: Path) -> None:
+        """Every file the store lists has arrived. Azure ML's client skips what it cannot address, without a word."""
+        import mlflow.artifacts
+
+        if self.place.kind != "azureml" or not got.is_dir():
+            return
+        root = str(self.client.get_run(run_id).info.artifact_uri)
+        folders = [path]
+        while folders:
+            for entry in mlflow.artifacts.list_artifacts(artifact_uri=f"{root}/{folders.pop()}"):
+                if entry.is_dir:
+                    folders.append(entry.path)
+                elif not (got / Path(entry.path).relative_to(path)).is_file():
+                    raise StorageError(
+                        f"artifact {entry.path!r} of run {run_id} did not arrive, and the store's client said nothing",
+                        place=self.place.uri,
+                        next_command="run the command again; if it stays, look at the way to the workspace's storage",
+                    )
 
 
 def _note(name: str, inputs: Mapping[str, str] | None) -> str:
