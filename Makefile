@@ -12,7 +12,7 @@ export HF_HUB_OFFLINE := 1
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop test lint format types unit bench lock docs clean
+.PHONY: help setup run stop test lint format unit bench lock azure docs clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -57,6 +57,11 @@ unit: setup ## the tests alone
 
 bench: setup ## every benchmark; the table stands in docs/performance.md
 	@python benchmarks/run.py
+
+azure: setup ## build .venv-azure, the environment with Azure ML's SDK
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-azure
+	@$(BIN)/uv pip install --quiet --python .venv-azure/bin/python --no-deps --require-hashes --requirement requirements/azure-ml.txt
+	@echo "built .venv-azure; next: homologate deploy azure --help"
 
 docs: setup ## write docs/reference.md from the code
 	@python docs/generate.py

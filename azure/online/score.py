@@ -1,0 +1,150 @@
+"""The scoring script of the Azure ML endpoint: `init` once a worker, `run` once a request.
+
+`homologate deploy azure` ships it with two files of the project (`homologate/errors.py`, `homologate/attest/digest.py`)
+and nothing else: the scorer comes out of the judged model directory itself, after its bytes were found to be those of
+the digest that was approved. It answers MLflow's forms (`inputs`, `dataframe_split`, `dataframe_records`) and Azure
+ML's (`input_data`); inputs and outputs go to Azure ML's own collector where data collection is on.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from azureml.ai.monitoring import Collector
+from azureml.ai.monitoring.context import BasicCorrelationContext
+from azureml_inference_server_http.api.aml_request import AMLRequest, rawhttp
+from azureml_inference_server_http.api.aml_response import AMLResponse
+
+from homologate.attest.digest import digest_of
+from homologate.errors import DataError, HomologateError, ModelError, RefusedError
+
+DIGEST_VARIABLE, VERSION_VARIABLE = "HOMOLOGATE_DIGEST", "HOMOLOGATE_VERSION"
+MOST_TEXTS = 1000
+FORMS = ("inputs", "input_data", "dataframe_split", "dataframe_records", "text")
+
+log = logging.getLogger("homologate")
+served: dict[str, Any] = {}
+
+
+def init() -> None:
+    """Find the model directory, verify its bytes, load it, and let it answer its own example.
+
+    Raises:
+        ModelError: there is no model directory, or it does not answer its example.
+        RefusedError: its bytes are not those that were approved, or nobody said which those are.
+    """
+    directory = _model_directory(Path(os.environ["AZUREML_MODEL_DIR"]))
+    approved, found = os.environ.get(DIGEST_VARIABLE), digest_of(directory)
+    if approved != found:
+        raise RefusedError(
+            f"the model directory is {found}, approved was {approved or 'nothing'}",
+            place=f"{directory}, ${DIGEST_VARIABLE}",
+            next_command="homologate deploy azure  # deploys what the ledger says is approved",
+        )
+    sys.dont_write_bytecode = True  # a cache file beside the judged bytes would be another directory at the next start
+    sys.path.insert(0, str(directory / "code"))
+    from homologate_scorer.pyfunc import ScorerModel  # type: ignore[import-not-found]
+
+    model = ScorerModel(str(directory))
+    example = json.loads((directory / "input_example.json").read_text(encoding="utf-8"))
+    if not model.predict(pd.DataFrame(**example)):
+        raise ModelError("the golden probe was not answered", place=str(directory))
+    served.update(
+        model=model,
+        headers={"X-Model-Digest": found, "X-Model-Version": os.environ.get(VERSION_VARIABLE, "")},
+        inputs=_collector("model_inputs"),
+        outputs=_collector("model_outputs"),
+    )
+    log.info("ready: version %s, %s", os.environ.get(VERSION_VARIABLE), found)
+
+
+@rawhttp
+def run(request: AMLRequest) -> AMLResponse:
+    """Judge the texts of one request; one error shape, the status of the fault, never the text in a log."""
+    prediction = request.headers.get("x-ms-request-id") or uuid.uuid4().hex
+    headers = {**served.get("headers", {}), "X-Prediction-Id": prediction}
+    try:
+        body = _parsed(request)
+        texts, params = _asked(body)
+        answers = served["model"].predict(texts, params)
+    except Exception as error:
+        return AMLResponse(_told(error), _status(error), headers, json_str=True)
+    _collect(prediction, texts, answers)
+    return AMLResponse({"predictions": answers, "prediction_id": prediction}, 200, headers, json_str=True)
+
+
+def _model_directory(mounted: Path) -> Path:
+    """Where MLmodel lies: Azure ML mounts a registered folder at, or one level below, `AZUREML_MODEL_DIR`."""
+    found = [folder for folder in (mounted, *sorted(mounted.glob("*/"))) if (folder / "MLmodel").is_file()]
+    if len(found) != 1:
+        raise ModelError(f"{len(found)} model directories are mounted", place=str(mounted), legal="one with an MLmodel")
+    return found[0]
+
+
+def _parsed(request: AMLRequest) -> dict[str, Any]:
+    if request.method != "POST":
+        raise DataError(f"method {request.method}", place="request", legal="POST")
+    try:
+        body = json.loads(request.get_data())
+    except ValueError as error:
+        raise DataError(f"the body is not JSON: {error}", place="body", legal='{"inputs": ["a text"]}') from None
+    if not isinstance(body, dict):
+        raise DataError("the body is not a JSON object", place="body", legal='{"inputs": ["a text"]}')
+    return body
+
+
+def _asked(body: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
+    """The texts of any form, and the parameters."""
+    form = next((name for name in FORMS if name in body), None)
+    if form is None:
+        raise DataError("no texts in the body", place=f"fields {', '.join(map(str, body))[:80]}", legal=FORMS)
+    from homologate_scorer.pyfunc import texts_of
+
+    asked = body[form]
+    if isinstance(asked, dict) and {"columns", "data"} <= asked.keys():
+        asked = pd.DataFrame(asked["data"], columns=asked["columns"])
+    texts = list(texts_of(asked))
+    if len(texts) > MOST_TEXTS:
+        raise DataError(
+            f"{len(texts)} texts in one request", place="body", legal=f"at most {MOST_TEXTS}; files go to batch"
+        )
+    return texts, dict(body.get("params") or {})
+
+
+def _told(error: Exception) -> dict[str, Any]:
+    if isinstance(error, HomologateError):
+        return error.as_json()
+    names = ("problem", "place", "legal", "next_command")
+    problem, place, legal, after = (getattr(error, name, None) for name in names)
+    if problem is None:
+        log.exception("the request could not be answered")
+        problem = "the request could not be answered"
+    told = {"type": type(error).__name__, "message": problem, "place": place, "legal": legal, "next": after}
+    return {"error": told}
+
+
+def _status(error: Exception) -> int:
+    return 400 if isinstance(error, DataError) or type(error).__name__ == "InputFault" else 500
+
+
+def _collector(name: str) -> Collector | None:
+    if os.environ.get("AZUREML_MDC_ENABLED", "").lower() != "true":
+        return None
+    return Collector(name=name, on_error=lambda error: log.warning("%s not collected: %s", name, error))
+
+
+def _collect(prediction: str, texts: list[str], answers: list[dict[str, Any]]) -> None:
+    """Hand both tables to Azure ML's collector, joined by the prediction id; it never breaks an answer."""
+    if served["inputs"] is None:
+        return
+    context = BasicCorrelationContext(id=prediction)
+    served["inputs"].collect(pd.DataFrame({"text": texts}), context)
+    told = [{"label": answer["label"], "probability": answer["probability"]} for answer in answers]
+    served["outputs"].collect(pd.DataFrame(told), context)

@@ -1,0 +1,224 @@
+"""From an approved version to an Azure ML endpoint: what may be deployed, and the plan that the child carries out."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from homologate import errors
+from homologate.errors import HomologateError, ServiceError, UsageError
+from homologate.versions import ModelVersion, approval_of, obtain, open_registry, parse_reference
+from serve.deploy import _azure_child
+from serve.deploy._code import scoring_code
+
+__all__ = ["PYTHON_VARIABLE", "Target", "carry_out", "deploy", "look", "roll_back"]
+
+PYTHON_VARIABLE = "HOMOLOGATE_AZURE_PYTHON"
+"""Names the interpreter of the environment of requirements/azure-ml.txt."""
+DEFAULT_PYTHON = Path(".venv-azure/bin/python")
+LOCK = Path("requirements/azure-online.txt")
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where to deploy.
+
+    Attributes:
+        subscription: id.
+        resource_group: name.
+        workspace: name.
+        endpoint: name of the managed online endpoint.
+        definitions: folder of `endpoint.yml`, `deployment.yml`, `environment.yml` and `score.py`.
+    """
+
+    subscription: str
+    resource_group: str
+    workspace: str
+    endpoint: str
+    definitions: Path = Path("azure/online")
+
+
+def deploy(
+    target: Target,
+    reference: str,
+    tracking_uri: str,
+    home: Path,
+    *,
+    stage: str,
+    mirror: int,
+    shares: tuple[int, ...],
+    settle: float,
+    patience: float,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """Deploy what the ledger has in `stage`, blue or green; the other colour stays for the way back.
+
+    Args:
+        target: where to.
+        reference: the registered version (`models:/<name>/Production`).
+        tracking_uri: the gated server that is asked.
+        home: folder of the cache of model directories.
+        stage: the stage the ledger must have the version in.
+        mirror: percentage of the live traffic copied to the new colour first; 0 leaves that out.
+        shares: percentages the new colour is given in turn, the last 100; empty leaves it in the shadow.
+        settle: seconds at each share before the probe is asked again.
+        patience: seconds a deployment may take to be made.
+        say: told what happens.
+
+    Returns:
+        `endpoint`, `scoring_uri`, `deployment` (the colour), `traffic`, `version`, `digest`, and `before` (the colour
+        that answered until now) or `reused` (true where these bytes answered already).
+
+    Raises:
+        RefusedError: the ledger does not have these bytes in the stage, or the endpoint answers the golden probe
+            otherwise than they do; the traffic is where it was.
+        ServiceError: Azure did not make what was asked; what was half made is gone.
+        TrackingError: nobody is logged in, a role is missing, or the registry does not answer.
+    """
+    registry = open_registry(tracking_uri)
+    version = registry.resolve(parse_reference(reference))
+    approval = approval_of(version, registry, stage)
+    say(f"{version}: in {stage} since {approval.since} by {approval.by}, request {approval.request or 'none'}")
+    directory = obtain(version, registry, home)
+    with tempfile.TemporaryDirectory() as scratch:
+        plan = {
+            **_where(target),
+            "action": "deploy",
+            "version": version.number,
+            "digest": approval.digest,
+            "model": _model(version, approval.digest, directory),
+            "code": str(scoring_code(Path(scratch) / "code", target.definitions)),
+            "requirements": _pins(),
+            "environment_version": _lock_digest(),
+            "variables": {"HOMOLOGATE_DIGEST": approval.digest, "HOMOLOGATE_VERSION": version.number},
+            "probe": _probe(directory),
+            "mirror": mirror,
+            "shares": list(shares),
+            "settle": settle,
+            "patience": patience,
+        }
+        return carry_out(plan, say)
+
+
+def roll_back(target: Target, probe_of: Path | None, say: Callable[[str], None]) -> dict[str, Any]:
+    """Give all traffic back to the colour that answered before (see `deploy` for what comes back and is raised)."""
+    texts = _probe(probe_of) if probe_of else {"texts": ["The rear brake hose burst."], "answers": []}
+    return carry_out({**_where(target), "action": "rollback", "probe": texts}, say)
+
+
+def look(target: Target, say: Callable[[str], None]) -> dict[str, Any]:
+    """What answers behind the endpoint now."""
+    return carry_out({**_where(target), "action": "show"}, say)
+
+
+def _where(target: Target) -> dict[str, Any]:
+    if not (target.definitions / "score.py").is_file():
+        raise UsageError(
+            f"no scoring script in {str(target.definitions)!r}",
+            place="--definitions",
+            legal="a folder with endpoint.yml, deployment.yml, environment.yml and score.py",
+            next_command="run the command from the root of the project",
+        )
+    return {
+        "subscription": target.subscription,
+        "resource_group": target.resource_group,
+        "workspace": target.workspace,
+        "endpoint": target.endpoint,
+        "definitions": str(target.definitions.resolve()),
+        # Both answer only where Azure has put them; asking elsewhere costs a minute of silence.
+        "managed_identity": bool({"IDENTITY_ENDPOINT", "MSI_ENDPOINT"} & os.environ.keys()),
+        "workload_identity": "AZURE_FEDERATED_TOKEN_FILE" in os.environ,
+    }
+
+
+def _model(version: ModelVersion, digest: str, directory: Path) -> dict[str, str]:
+    """In Azure ML's own registry the version is there; from any other registry its bytes go along, named by digest."""
+    if version.source.startswith("azureml:"):
+        return {"name": version.name, "version": version.number}
+    return {"name": version.name, "version": digest.removeprefix("sha256:")[:16], "path": str(directory)}
+
+
+def _probe(directory: Path) -> dict[str, Any]:
+    from homologate.model_directory import example
+    from homologate.scoring import open_scorer
+
+    texts = example(directory)
+    answers = open_scorer(directory).answers(texts)
+    return {"texts": texts, "answers": [{"label": one.label, "probability": one.probability} for one in answers]}
+
+
+def _pins() -> list[str]:
+    lines = LOCK.read_text(encoding="utf-8").splitlines()
+    return [line.split(" ")[0].rstrip("\\") for line in lines if "==" in line and not line.startswith((" ", "#"))]
+
+
+def _lock_digest() -> str:
+    from homologate.attest import sha256_of
+
+    return sha256_of(LOCK.read_bytes()).removeprefix("sha256:")[:16]
+
+
+def carry_out(plan: dict[str, Any], say: Callable[[str], None]) -> dict[str, Any]:
+    """Let the child carry out a plan; what it found or made, as `deploy` returns it.
+
+    Args:
+        plan: `action` (`deploy`, `rollback`, `show`), where, and for a deployment what `deploy` puts into it.
+        say: told what happens.
+
+    Raises:
+        HomologateError: of the kind that says what the child stopped at.
+    """
+    done: dict[str, Any] = {}
+    for line in _child(plan):
+        if "say" in line:
+            say(str(line["say"]))
+        elif "error" in line:
+            told = line["error"]
+            kind = getattr(errors, str(told["kind"]), HomologateError)
+            raise kind(told["message"], place=f"endpoint {plan['endpoint']}", next_command=told["next"])
+        else:
+            done = line["done"]
+    if not done:
+        raise ServiceError(
+            "the process that speaks to Azure ended without a word",
+            place=str(_python()),
+            next_command="make azure  # builds its environment again",
+        )
+    return done
+
+
+def _child(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    command = [str(_python()), "-I", _azure_child.__file__]
+    with subprocess.Popen(  # noqa: S603 (our own file, the interpreter the operator named)
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        if process.stdin is None or process.stdout is None:
+            raise AssertionError("both were asked for")
+        try:
+            process.stdin.write(json.dumps(plan))
+            process.stdin.close()
+            for line in process.stdout:
+                with contextlib.suppress(json.JSONDecodeError):  # the SDK prints as it likes
+                    yield json.loads(line)
+        finally:
+            if process.poll() is None and sys.exc_info()[0] in {KeyboardInterrupt}:
+                process.terminate()
+
+
+def _python() -> Path:
+    python = Path(os.environ.get(PYTHON_VARIABLE, DEFAULT_PYTHON))
+    if not python.exists():
+        raise ServiceError(
+            "there is no environment with Azure ML's SDK",
+            place=f"${PYTHON_VARIABLE} or {DEFAULT_PYTHON}",
+            next_command="make azure  # builds it from requirements/azure-ml.txt",
+        )
+    return python

@@ -1,0 +1,30 @@
+"""The code folder of a deployment: the scoring script and the two files of this project it needs."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import homologate
+
+__all__ = ["scoring_code"]
+
+SHIPPED = ("errors.py", "attest/digest.py")
+"""Standard library only; without the packages' `__init__` files they import as they are."""
+
+
+def scoring_code(out: Path, definitions: Path) -> Path:
+    """Make the folder Azure ML uploads beside the model.
+
+    Args:
+        out: the folder to make; must not exist.
+        definitions: the folder that holds `score.py` (`azure/online`).
+    """
+    out.mkdir(parents=True)
+    shutil.copyfile(definitions / "score.py", out / "score.py")
+    package = Path(homologate.__file__).parent
+    for name in SHIPPED:
+        target = out / "homologate" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(package / name, target)
+    return out
