@@ -1,0 +1,88 @@
+// Who may do what, by group and identity; nobody gets more than a task needs, and no person may write to what was judged.
+param workspaceName string
+param storageName string
+param registryName string
+param dataScientists string
+param reviewers string
+param releasePipeline string
+param endpointIdentity string
+
+var roles = {
+  dataScientist: 'f6c7c914-8db3-469d-8ca1-694a8f32e121' // AzureML Data Scientist
+  reader: 'acdd72a7-3385-48ef-bd42-f606fba81ae7' // Reader
+  blobReader: '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1' // Storage Blob Data Reader
+  blobContributor: 'ba92f5b4-2d11-453d-a403-e96b0029c9fe' // Storage Blob Data Contributor
+  imagePuller: '7f951dda-4ed3-4680-a7ca-43fe172d538d' // AcrPull
+}
+
+resource workspace 'Microsoft.MachineLearningServices/workspaces@2024-10-01' existing = {
+  name: workspaceName
+}
+
+resource storage 'Microsoft.Storage/storageAccounts@2023-05-01' existing = {
+  name: storageName
+}
+
+resource registry 'Microsoft.ContainerRegistry/registries@2023-07-01' existing = {
+  name: registryName
+}
+
+resource dataScientistsWork 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(workspace.id, dataScientists, roles.dataScientist)
+  scope: workspace
+  properties: {
+    principalId: dataScientists
+    principalType: 'Group'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.dataScientist)
+  }
+}
+
+resource reviewersRead 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(workspace.id, reviewers, roles.reader)
+  scope: workspace
+  properties: {
+    principalId: reviewers
+    principalType: 'Group'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.reader)
+  }
+}
+
+resource reviewersReadReports 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(storage.id, reviewers, roles.blobReader)
+  scope: storage
+  properties: {
+    principalId: reviewers
+    principalType: 'Group'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.blobReader)
+  }
+}
+
+resource pipelineWorks 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(workspace.id, releasePipeline, roles.dataScientist)
+  scope: workspace
+  properties: {
+    principalId: releasePipeline
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.dataScientist)
+  }
+}
+
+resource endpointCollects 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(storage.id, endpointIdentity, roles.blobContributor)
+  scope: storage
+  properties: {
+    principalId: endpointIdentity
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.blobContributor)
+  }
+}
+
+resource endpointPulls 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(registry.id, endpointIdentity, roles.imagePuller)
+  scope: registry
+  properties: {
+    principalId: endpointIdentity
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.imagePuller)
+  }
+}

@@ -1,0 +1,31 @@
+# `homologate serve`: the part of the lock that answering needs, as a user without rights, with a health check.
+#   docker build --file docker/serving.Dockerfile --tag homologate-serving .
+#   docker run --publish 5100:5100 --volume ./model:/model:ro homologate-serving serve /model --host 0.0.0.0 --api-keys /keys/keys.txt
+FROM python:3.11-slim AS build
+WORKDIR /src
+COPY requirements/bootstrap.txt requirements/serving.txt requirements/
+RUN python -m venv /opt/homologate
+RUN /opt/homologate/bin/pip install --no-cache-dir --no-deps --require-hashes --requirement requirements/bootstrap.txt
+RUN /opt/homologate/bin/uv pip install --no-cache --python /opt/homologate/bin/python --no-deps --require-hashes --requirement requirements/serving.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY src src
+COPY registry_promotion registry_promotion
+COPY serve serve
+RUN /opt/homologate/bin/uv pip install --no-cache --python /opt/homologate/bin/python --no-deps .
+RUN /opt/homologate/bin/pip uninstall --yes uv
+
+FROM python:3.11-slim
+ARG COMMIT=unknown
+LABEL org.opencontainers.image.title="homologate-serving" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.revision="${COMMIT}" \
+      org.opencontainers.image.description="Component verdicts with the words that decided and the version that says so"
+RUN useradd --system --uid 10001 --no-create-home homologate
+COPY --from=build /opt/homologate /opt/homologate
+USER 10001
+WORKDIR /tmp
+ENV PATH=/opt/homologate/bin:$PATH PYTHONDONTWRITEBYTECODE=1
+EXPOSE 5100
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:5100/health', timeout=2)"]
+ENTRYPOINT ["homologate"]
+CMD ["serve", "--help"]

@@ -1,0 +1,78 @@
+"""The Bicep files parse, refuse keys and public doors, log what happens, and give each persona one narrow role."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+INFRA = Path(__file__).resolve().parents[2] / "azure" / "infra"
+FILES = sorted(INFRA.rglob("*.bicep"))
+ROLES = {
+    "f6c7c914-8db3-469d-8ca1-694a8f32e121": "AzureML Data Scientist",
+    "acdd72a7-3385-48ef-bd42-f606fba81ae7": "Reader",
+    "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": "Storage Blob Data Reader",
+    "ba92f5b4-2d11-453d-a403-e96b0029c9fe": "Storage Blob Data Contributor",
+    "7f951dda-4ed3-4680-a7ca-43fe172d538d": "AcrPull",
+}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_every_file_is_bicep_and_declares_all_it_uses(file: Path) -> None:
+    import tree_sitter_bicep
+    from tree_sitter import Language, Parser
+
+    tree = Parser(Language(tree_sitter_bicep.language())).parse(file.read_bytes())
+    assert not tree.root_node.has_error
+    text = file.read_text()
+    declared = set(re.findall(r"^(?:param|var|resource|module) (\w+)", text, re.MULTILINE))
+    used = set(re.findall(r"\b(\w+)\.(?:id|name|outputs|properties)\b", text))
+    assert used <= declared
+    for name in re.findall(r"^param (\w+)", text, re.MULTILINE):
+        assert len(re.findall(rf"\b{name}\b", text)) > 1, f"{file.name}: parameter {name} is never used"
+
+
+def test_each_module_is_given_exactly_the_parameters_it_declares() -> None:
+    main = (INFRA / "main.bicep").read_text()
+    for name, path, body in re.findall(r"module (\w+) '([^']+)' = \{\n(.*?)\n\}", main, re.DOTALL):
+        wanted = set(re.findall(r"^param (\w+)", (INFRA / path).read_text(), re.MULTILINE))
+        given = set(re.findall(r"^    (\w+):", body, re.MULTILINE))
+        assert given == wanted, name
+        for module, output in re.findall(r"(\w+)\.outputs\.(\w+)", body):
+            [source] = re.findall(rf"module {module} '([^']+)'", main)
+            assert f"output {output} " in (INFRA / source).read_text()
+
+
+def test_no_key_no_password_and_no_local_account_opens_anything() -> None:
+    text = "".join(file.read_text() for file in FILES)
+    for line in (
+        "allowSharedKeyAccess: false", "allowBlobPublicAccess: false", "adminUserEnabled: false",
+        "disableLocalAuth: true", "DisableLocalAuth: true", "enableRbacAuthorization: true",
+        "systemDatastoresAuthMode: 'identity'", "minimumTlsVersion: 'TLS1_2'", "enablePurgeProtection: true",
+        "requireInfrastructureEncryption: true", "remoteLoginPortPublicAccess: 'Disabled'",
+    ):  # fmt: skip
+        assert line in text
+    assert not re.search(r"listKeys|@secure\(\)|password|connectionString", text, re.IGNORECASE)
+
+
+def test_a_private_network_is_the_default_and_everything_is_logged() -> None:
+    assert "param privateNetwork bool = true" in (INFRA / "main.bicep").read_text()
+    text = "".join(file.read_text() for file in FILES)
+    assert text.count("Microsoft.Insights/diagnosticSettings") == 3
+    assert text.count("publicNetworkAccess: publicAccess") == 4
+
+
+def test_each_persona_has_a_narrow_role_and_nobody_owns_anything() -> None:
+    text = (INFRA / "modules" / "roles.bicep").read_text()
+    named = dict(re.findall(r"(\w+): '([0-9a-f-]{36})'", text))
+    assert set(named.values()) == ROLES.keys()
+    given = re.findall(r"guid\((\w+)\.id, (\w+), roles\.(\w+)\)", text)
+    assert {(where, who, ROLES[named[role]]) for where, who, role in given} == {
+        ("workspace", "dataScientists", "AzureML Data Scientist"),
+        ("workspace", "reviewers", "Reader"),
+        ("storage", "reviewers", "Storage Blob Data Reader"),
+        ("workspace", "releasePipeline", "AzureML Data Scientist"),
+        ("storage", "endpointIdentity", "Storage Blob Data Contributor"),
+        ("registry", "endpointIdentity", "AcrPull"),
+    }
