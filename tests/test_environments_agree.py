@@ -77,5 +77,5 @@ def test_every_parameter_of_an_entry_point_is_an_argument_of_its_verb(entry_poin
 
 
 def test_every_step_of_the_lifecycle_is_an_entry_point() -> None:
-    wanted = {"main", "prepare", "train", "tune", "evaluate", "explain", "export", "register", "score"}
+    wanted = {"main", "prepare", "train", "tune", "evaluate", "explain", "export", "register", "score", "score_batch"}
     assert wanted <= PROJECT["entry_points"].keys()

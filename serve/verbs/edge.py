@@ -33,9 +33,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     """Ask the gate, fetch the version, pack it."""
     from homologate.attest import load_signing_key
     from homologate.errors import UsageError
-    from homologate.local import Services
-    from homologate.tracking import tracking_uri
-    from homologate.versions import approval_of, obtain, open_registry, parse_reference
+    from homologate.versions import approval_of, obtain, parse_reference, registry_of
     from serve.edge import make_package
 
     settings = settings_of(args)
@@ -44,8 +42,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     if reference.kind in {"run", "directory"}:
         raise UsageError(f"{args.version!r} is no registered version", place="version", legal="7, Production")
     home = Path(settings.home)
-    local = Services(home).running().get("mlflow")
-    registry = open_registry(tracking_uri(local.url if local else None).uri)
+    registry = registry_of(home)
     version = registry.resolve(reference)
     approval = approval_of(version, registry)
     directory = obtain(version, registry, home)

@@ -26,6 +26,7 @@ from homologate.errors import DataError, StorageError, UsageError
 from homologate.local import program
 from homologate.scorer import Scorer
 
+ROOT = Path(__file__).resolve().parents[2]
 APPENDED = ["label", "probability", "threshold", "model_version", "digest"]
 
 
@@ -325,3 +326,36 @@ def test_the_command_says_what_it_did(
     assert "in.csv" in told.err  # the progress bar
     assert main(["score", str(source), str(tmp_path / "b.csv"), "--model", "models:/x/Prod"]) == UsageError.exit_code
     assert "runs:/<run id>/model" in capsys.readouterr().err
+
+
+def test_a_batch_job_is_a_run_with_its_counts(model_directory: Path, mlflow_server: str, tmp_path: Path) -> None:
+    import mlflow
+
+    source = write(tmp_path / "in.csv", [{"text": text_of(n) if n else ""} for n in range(30)])
+    settings_file = tmp_path / "settings.yaml"
+    settings_file.write_text(json.dumps({"home": str(tmp_path / "home"), "experiment": "batches"}))
+    # Through the entry point, as a scheduler starts it.
+    given = {"input": source, "output": tmp_path / "out.csv", "model": model_directory, "precision": "int8"}
+    words = [word for name, value in {**given, "settings": settings_file}.items() for word in ("-P", f"{name}={value}")]
+    project = ["run", str(ROOT), "-e", "score_batch", "--env-manager", "local", "--experiment-name", "batches"]
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": mlflow_server}
+    done = subprocess.run([program("mlflow"), *project, *words], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    client = mlflow.MlflowClient(tracking_uri=mlflow_server)
+    experiment = client.get_experiment_by_name("batches").experiment_id
+    (run,) = client.search_runs([experiment])
+    rows = read(tmp_path / "out.csv")
+    assert run.info.status == "FINISHED"
+    assert (run.data.metrics["rows"], run.data.metrics["rejected"]) == (29, 1)
+    positive = sum(row["label"] == "non-compliant" for row in rows)
+    assert run.data.metrics.get("label_non-compliant", 0) == positive
+    assert run.data.tags["homologate.digest"] == digest_of(model_directory)
+    assert run.data.params["precision"] == "int8"
+    (artifact,) = client.list_artifacts(run.info.run_id)
+    assert artifact.path == "score"
+    # The same job again is refused, and says so in its run.
+    again = subprocess.run([program("mlflow"), *project, *words], capture_output=True, text=True, env=environment)
+    assert again.returncode != 0
+    newest, _ = client.search_runs([experiment], order_by=["start_time DESC"])
+    assert newest.info.status == "FAILED"
+    assert "exists already" in newest.data.tags["homologate.error"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 import time
 import uuid
@@ -115,7 +116,10 @@ class Service(ThreadingHTTPServer):
         self._places.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is no event."""
+        """A client that went away is no event; anything else is told, without the question."""
+        error = sys.exception()
+        if not isinstance(error, OSError):
+            print(json.dumps({"event": "failed", "error": f"{type(error).__name__}: {error!s:.200}"}), file=sys.stderr)
 
 
 class _Handler(BaseHTTPRequestHandler):

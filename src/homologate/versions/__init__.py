@@ -3,7 +3,7 @@
     reference = parse_reference("models:/component-classifier/Production")
     model = locate(reference, home)                 # a directory, a number and a digest: a moving name, resolved once
 
-    registry = open_registry(tracking_uri().uri)    # the same in two steps, for whoever watches a name move
+    registry = registry_of(home)                    # the same in two steps, for whoever watches a name move
     version = registry.resolve(reference)
     directory = obtain(version, registry, home)     # whole, verified against its digest, cached by it
     approval = approval_of(version, registry)       # what the gate's ledger says about it; refuses without one
@@ -14,7 +14,7 @@ store through a short-lived child process (`_mlflow_child.py`). Nothing here wri
 
 from homologate.versions._approval import Approval, approval_of
 from homologate.versions._cache import DIGEST_TAG, obtain
-from homologate.versions._locate import Located, locate
+from homologate.versions._locate import Located, locate, registry_of
 from homologate.versions._reference import Reference, parse_reference
 from homologate.versions._registry import ModelVersion, Registry, open_registry
 
@@ -30,4 +30,5 @@ __all__ = [
     "obtain",
     "open_registry",
     "parse_reference",
+    "registry_of",
 ]

@@ -12,7 +12,7 @@ from homologate.versions._cache import obtain
 from homologate.versions._reference import Reference
 from homologate.versions._registry import Registry, open_registry
 
-__all__ = ["Located", "locate"]
+__all__ = ["Located", "locate", "registry_of"]
 
 
 class Located(NamedTuple):
@@ -41,18 +41,30 @@ def locate(reference: Reference, home: Path) -> Located:
         TrackingError: no registry answers.
     """
     from homologate.attest.digest import digest_of
-    from homologate.tracking import tracking_uri
 
     if reference.kind == "directory":
         directory = Path(reference.which)
         return Located(directory, directory.resolve().name, "unregistered", digest_of(directory))
-    registry = open_registry(tracking_uri().uri)
+    registry = registry_of(home)
     if reference.kind == "run":
         directory, digest = _of_run(reference, registry, home)
         return Located(directory, reference.name, f"run-{reference.which}", digest)
     version = registry.resolve(reference)
     directory = obtain(version, registry, home)
     return Located(directory, version.name, version.number, f"sha256:{directory.name}")
+
+
+def registry_of(home: Path) -> Registry:
+    """The registry that `MLFLOW_TRACKING_URI` names, else that of the server `homologate up` started in `home`.
+
+    Raises:
+        TrackingError: there is neither.
+    """
+    from homologate.local import Services
+    from homologate.tracking import tracking_uri
+
+    local = Services(home).running().get("mlflow")
+    return open_registry(tracking_uri(local.url if local else None).uri)
 
 
 def _of_run(reference: Reference, registry: Registry, home: Path) -> tuple[Path, str]:

@@ -1,0 +1,46 @@
+"""Score a table on Spark: `spark-submit examples/spark/score.py --model REFERENCE --input ROWS --output FOLDER`.
+
+The driver needs this project; executors need numpy, onnxruntime, tokenizers, pandas and pyarrow. Rows keep their
+columns; `label`, `probability`, `threshold`, `truncated`, `fault`, `model_version` and `digest` are appended. One that
+cannot be judged keeps its place, with its reason in `fault`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+from pyspark.sql.functions import lit
+
+from homologate.versions import locate, parse_reference
+from serve.spark import scorer_udf
+
+
+def arguments() -> argparse.ArgumentParser:
+    """What the job takes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", required=True, help="a model directory or models:/<name>/<version, stage or @alias>")
+    parser.add_argument("--input", required=True, help="what Spark reads: a path of its file systems")
+    parser.add_argument("--output", required=True, help="the folder to write; it must not exist")
+    parser.add_argument("--format", default="parquet", help="parquet, delta, json: of input and output")
+    parser.add_argument("--text-column", default="text")
+    parser.add_argument("--precision", default="int8", choices=("fp32", "int8"))
+    parser.add_argument("--home", type=Path, default=Path("/tmp/homologate"), help="cache of fetched models")  # noqa: S108
+    return parser
+
+
+def main(words: list[str] | None = None) -> None:
+    """Judge every row."""
+    asked = arguments().parse_args(words)
+    spark = SparkSession.builder.appName("homologate-score").getOrCreate()
+    model = locate(parse_reference(asked.model), asked.home)
+    judge = scorer_udf(spark, model.directory, precision=asked.precision)
+    rows = spark.read.format(asked.format).load(asked.input)
+    judged = rows.withColumn("verdict", judge(asked.text_column)).select("*", "verdict.*").drop("verdict")
+    named = judged.withColumn("model_version", lit(model.version)).withColumn("digest", lit(model.digest))
+    named.write.format(asked.format).save(asked.output)
+
+
+if __name__ == "__main__":
+    main()
