@@ -15,8 +15,9 @@ COMMANDS = (
     Command("deploy", "Put the approved version on an Azure ML endpoint, or go back.", "serve.verbs.deploy", "serve"),
     Command("key", "Make an API key for a caller; only its hash is kept.", "serve.verbs.key", "serve"),
     Command("ship", "Move kept predictions from the spool to the store.", "serve.verbs.ship", "watch"),
-    Command(
-        "feedback", "Say what turned out to be true; see how the version really does.", "serve.verbs.feedback", "watch"
-    ),
+    Command("feedback", "Say what turned out to be true; see the real performance.", "serve.verbs.feedback", "watch"),
+    Command("dashboard", "Write one page for the operator.", "serve.verbs.dashboard", "watch"),
+    Command("queue", "Say which texts to label next.", "serve.verbs.queue", "watch"),
+    Command("retrain", "Train again on reviewed feedback and ask people.", "serve.verbs.retrain", "watch"),
     Command("forget", "Remove one prediction from what is kept.", "serve.verbs.forget", "watch"),
 )

@@ -11,16 +11,16 @@ from homologate.collection import (
     feedback,
     find,
     find_all,
+    recent_of,
     record_feedback,
     record_review,
-    ship,
     spool_of,
     store_of,
 )
 from homologate.errors import DataError, RefusedError, StorageError
 from homologate.settings import Settings
 
-__all__ = ["decide", "give"]
+__all__ = ["decide", "give", "may_give"]
 
 
 def give(settings: Settings, remarks: Sequence[Remark], *, by: str | None) -> list[str]:
@@ -39,7 +39,7 @@ def give(settings: Settings, remarks: Sequence[Remark], *, by: str | None) -> li
         RefusedError: `by` may not.
         StorageError: store or spool will not.
     """
-    who = _allowed(by, settings.feedback.givers, "give feedback", "feedback.givers")
+    who = may_give(settings, by)
     store, spool = store_of(settings), spool_of(settings)
     predictions = find_all(store, spool, settings.model, [remark.prediction_id for remark in remarks])
     try:
@@ -58,8 +58,7 @@ def decide(settings: Settings, identity: str, *, accepted: bool, by: str | None)
     """
     who = _allowed(by, settings.feedback.reviewers, "review feedback", "feedback.reviewers")
     store, spool = store_of(settings), spool_of(settings)
-    ship(spool, store, patience=10)
-    for remark in feedback(store, settings.model):
+    for remark in feedback(recent_of(settings), settings.model):
         if remark.id == identity:
             prediction = find(store, spool, settings.model, remark.prediction_id)
             record_review(spool, remark, prediction, accepted=accepted, by=who)
@@ -70,6 +69,15 @@ def decide(settings: Settings, identity: str, *, accepted: bool, by: str | None)
         legal="a feedback_id, as giving it answered",
         next_command="homologate feedback --list",
     )
+
+
+def may_give(settings: Settings, by: str | None) -> str:
+    """Whoever may give feedback may see what to give it on; the name.
+
+    Raises:
+        RefusedError: `by` may not.
+    """
+    return _allowed(by, settings.feedback.givers, "give feedback", "feedback.givers")
 
 
 def _allowed(who: str | None, patterns: Sequence[str], what: str, setting: str) -> str:

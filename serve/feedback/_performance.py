@@ -13,11 +13,12 @@ from typing import Any
 
 from homologate.collection import Feedback, Prediction
 
-__all__ = ["METRICS", "performance", "truths"]
+__all__ = ["METRICS", "WORSE", "performance", "truths"]
 
 METRICS = ("accuracy", "miss_rate", "false_stop_rate")
 """What is compared with the promise; `miss_rate` among positives, `false_stop_rate` among negatives."""
 
+WORSE = "worse than promised"
 LEAST = 20
 """Labels below which a period or a slice is counted and not measured."""
 
@@ -84,7 +85,7 @@ def performance(
     }
     if len(rows) >= LEAST:
         measured = _measure(rows)
-        facts["metrics"] = {name: _beside(measured[name], _promise(promised, name)) for name in METRICS}
+        facts["metrics"] = {name: _beside(name, measured[name], _promise(promised, name)) for name in METRICS}
     return facts | {"verdict": _verdict(facts)}
 
 
@@ -121,12 +122,13 @@ def _promise(evaluation: Mapping[str, Any] | None, metric: str) -> dict[str, flo
     return found
 
 
-def _beside(real: dict[str, float | None], promised: dict[str, float | None] | None) -> dict[str, Any]:
+def _beside(name: str, real: dict[str, float | None], promised: dict[str, float | None] | None) -> dict[str, Any]:
     """The real interval, the promised one, and whether they part: a promise is broken only where they do not meet."""
     verdict = "cannot tell"
     if promised and None not in {real["low"], real["high"], promised["low"], promised["high"]}:
         above, below = real["low"] > promised["high"], real["high"] < promised["low"]  # type: ignore[operator]
-        verdict = "above the promise" if above else "below the promise" if below else "as promised"
+        worse, better = (below, above) if name == "accuracy" else (above, below)
+        verdict = WORSE if worse else "better than promised" if better else "as promised"
     return {**real, "promised": promised, "verdict": verdict}
 
 

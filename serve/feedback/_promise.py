@@ -9,9 +9,9 @@ from typing import Any
 
 from homologate.settings import Settings
 from homologate.tracking import tracking_uri
-from homologate.versions import ModelVersion, open_registry, parse_reference
+from homologate.versions import ModelVersion, obtain, open_registry, parse_reference
 
-__all__ = ["named", "promise_of", "version_in_production"]
+__all__ = ["directory_of", "named", "promise_of", "version_in_production"]
 
 EVIDENCE_TAG = "homologate.evidence_run"
 
@@ -32,6 +32,11 @@ def promise_of(settings: Settings, number: str) -> dict[str, Any] | None:
         found = next(Path(scratch).rglob("evaluation.json"))
         facts: dict[str, Any] = json.loads(found.read_text(encoding="utf-8"))
     return facts
+
+
+def directory_of(settings: Settings, which: str) -> Path:
+    """The model directory of a version, fetched and verified. Raises as `named` and `homologate.versions.obtain`."""
+    return obtain(named(settings, which), open_registry(_uri(settings)), Path(settings.home))
 
 
 def named(settings: Settings, which: str) -> ModelVersion:

@@ -57,8 +57,12 @@ def pages(settings: Settings) -> list[Callable[[FastAPI, Service], None]]:
     if not settings.collection.enabled:
         return []
     from serve.feedback import add_feedback
+    from serve.queue import add_queue
 
-    return [lambda app, service: add_feedback(app, service, settings)]
+    return [
+        lambda app, service: add_feedback(app, service, settings),
+        lambda app, _: add_queue(app, settings),
+    ]
 
 
 def limits(args: argparse.Namespace, settings: Settings) -> Limits:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from homologate.settings import Settings
 
 COLUMNS = ("prediction_id", "label", "kind", "component", "note")
+PASSED_OVER = {"text"}
+"""What `homologate queue --csv` writes for the reader's eyes."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +54,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             own = [remark for remark in waiting if remark.by != args.by]
             return {"decided": [decide(settings, remark.id, accepted=True, by=args.by) for remark in own]}
         return {"waiting": [_told(remark) for remark in waiting]}
-    return _measured(settings, args.version)
+    return measured(settings, args.version)
 
 
 def show(facts: dict[str, Any]) -> str:
@@ -99,30 +101,28 @@ def _read(file: Path) -> list[Remark]:
             rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"cannot read the feedback: {error}", place=str(file), legal="CSV in UTF-8") from error
-    if not {"prediction_id", "label"} <= set(names) <= set(COLUMNS):
+    if not {"prediction_id", "label"} <= set(names) <= {*COLUMNS, *PASSED_OVER}:
         raise DataError(f"columns {', '.join(names) or 'none'}", place=str(file), legal=f"{', '.join(COLUMNS)}")
     for line, row in enumerate(rows, start=2):
         if not row["prediction_id"] or not row["label"] or None in row.values():
             raise DataError(f"a remark without prediction_id or label: {row!r:.100}", place=f"{file}, line {line}")
-    return [Remark(**{"kind": "label", **{name: value for name, value in row.items() if value}}) for row in rows]
+    return [Remark(**{"kind": "label", **{name: row[name] for name in COLUMNS if row.get(name)}}) for row in rows]
 
 
 def _remarks(settings: Settings) -> list[Any]:
-    from homologate.collection import feedback, ship, spool_of, store_of
+    from homologate.collection import feedback, recent_of
 
-    store = store_of(settings)
-    ship(spool_of(settings), store, patience=10)
-    return feedback(store, settings.model)
+    return feedback(recent_of(settings), settings.model)
 
 
-def _measured(settings: Settings, version: str | None) -> dict[str, Any]:
-    from homologate.collection import Reading, store_of
-    from serve.feedback import performance
-    from serve.feedback._promise import promise_of, version_in_production
+def measured(settings: Settings, version: str | None) -> dict[str, Any]:
+    """Real performance of a version; None means the one in Production."""
+    from homologate.collection import Reading, recent_of
+    from serve.feedback import performance, promise_of, version_in_production
 
     remarks = _remarks(settings)
     number = version or version_in_production(settings)
-    reading = Reading(store_of(settings), settings.model, number)
+    reading = Reading(recent_of(settings), settings.model, number)
     ours = [remark for remark in remarks if remark.version == number]
     facts = performance(reading, ours, promise_of(settings, number))
     return {"model": settings.model, "version": number, **facts, "faults": dict(reading.faults)}

@@ -29,6 +29,7 @@ __all__ = [
     "FeedbackSettings",
     "LabelSettings",
     "PromotionSettings",
+    "RetrainingSettings",
     "ScoringSettings",
     "Settings",
     "SplitSettings",
@@ -104,6 +105,9 @@ class DataSettings(_Strict):
     labels: LabelSettings = LabelSettings()
     split: SplitSettings = SplitSettings()
     synthetic: SyntheticSettings = SyntheticSettings()
+    corrections: str | None = Field(
+        None, description="CSV of reviewed corrections that join train and valid, never test (`homologate retrain`)"
+    )
     since: str | None = Field(None, description="keep rows dated on or after this ISO date")
     until: str | None = Field(None, description="keep rows dated before this ISO date")
     max_text_characters: int = Field(20_000, ge=100, description="a longer text is a fault, not a description")
@@ -213,6 +217,17 @@ class FeedbackSettings(_Strict):
     )
 
 
+class RetrainingSettings(_Strict):
+    """When a new version may be trained from feedback, and what it asks for."""
+
+    least_corrections: int = Field(30, ge=1, description="reviewed corrections and labels that must be there")
+    held_out_share: Share = Field(0.34, description="share of them the new version is measured on and never sees")
+    pause_days: float = Field(
+        7.0, ge=0, description="days between two retrainings; doubled after each one that led nowhere"
+    )
+    stage: Literal["Staging", "Production"] = Field("Production", description="where the request asks to go")
+
+
 class Settings(_Strict):
     """Everything a project decides, in one file."""
 
@@ -228,6 +243,7 @@ class Settings(_Strict):
     promotion: PromotionSettings = PromotionSettings()
     collection: CollectionSettings = CollectionSettings()
     feedback: FeedbackSettings = FeedbackSettings()
+    retraining: RetrainingSettings = RetrainingSettings()
 
     def training_of(self, preset: str | None = None, **overrides: Any) -> TrainingSettings:
         """The training settings of `preset` with this file's, then the caller's, overrides on top.

@@ -131,7 +131,7 @@ def test_real_performance_has_intervals_periods_slices_and_a_promise(settings: S
     accuracy = facts["metrics"]["accuracy"]
     assert accuracy["value"] == 0.75
     assert accuracy["low"] < 0.75 < accuracy["high"] < 0.93
-    assert accuracy["verdict"] == "below the promise"
+    assert accuracy["verdict"] == "worse than promised"
     assert facts["metrics"]["miss_rate"]["verdict"] == "cannot tell"
     assert [(one["name"], one["accuracy"]["value"]) for one in facts["periods"]] == [("2026-03", 1.0), ("2026-04", 0.5)]
     assert [one["name"] for one in facts["slices"]["component"]] == ["hose", "lamp"]

@@ -1,6 +1,7 @@
 """What was predicted in production: stored in the layout of Azure ML's model data collector, read back, forgotten.
 
     store_of(settings), spool_of(settings)    where this project keeps them; `open_store(address)` for another place
+    recent_of(settings)                       the store with what is not shipped yet before it, to read from
     ship(spool, store)                        move what is ready, each accepted line exactly once
     Reading(store, model, version, …)         iterate a window; `reading.faults` counts what is broken
     forget(store, spool, model, id, by=…)     remove a prediction and leave a tombstone
@@ -18,6 +19,7 @@ from homologate.collection._layout import FEEDBACK, FORGOTTEN, INPUTS, OUTPUTS, 
 from homologate.collection._places import open_store, spool_of, store_of
 from homologate.collection._prediction import Prediction, Share
 from homologate.collection._reading import FAULTS, Reading, events, places
+from homologate.collection._recent import Recent, recent_of
 from homologate.collection._ship import ship
 from homologate.collection._store import FolderStore, Store
 
@@ -34,6 +36,7 @@ __all__ = [
     "Place",
     "Prediction",
     "Reading",
+    "Recent",
     "Remark",
     "Share",
     "Store",
@@ -47,6 +50,7 @@ __all__ = [
     "open_store",
     "places",
     "prefix",
+    "recent_of",
     "record_feedback",
     "record_review",
     "ship",

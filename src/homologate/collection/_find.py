@@ -6,13 +6,12 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from homologate.collection._layout import FORGOTTEN, INPUTS, OUTPUTS, Place
+from homologate.collection._layout import FORGOTTEN, INPUTS, OUTPUTS
 from homologate.collection._prediction import Prediction
 from homologate.collection._reading import Reading, places
-from homologate.collection._ship import read_segment
+from homologate.collection._recent import Recent
 from homologate.collection._store import HeldStore, Store
 from homologate.errors import DataError
-from homologate.scorer.collector import OPEN, READY
 
 __all__ = ["find", "find_all"]
 
@@ -48,7 +47,7 @@ def find_all(store: Store, spool: Path, model: str, identities: Iterable[str]) -
             if prediction.id in wanted - found.keys() and prediction.role != "shadow":
                 found[prediction.id] = prediction
 
-    take(_spooled(spool, model))
+    store = Recent(store, spool)
     forgotten = [place for place in places(store, model) if place.collection == FORGOTTEN]
     gone = {place.name: store.read(place.name) for place in forgotten}
     outputs = [place for place in places(store, model) if place.collection == OUTPUTS]
@@ -66,16 +65,3 @@ def find_all(store: Store, spool: Path, model: str, identities: Iterable[str]) -
             legal="the prediction_id of an answer; of several texts, <prediction_id>.<row>",
         )
     return found
-
-
-def _spooled(spool: Path, model: str) -> dict[str, bytes]:
-    files: dict[str, bytes] = {}
-    for segment in [*spool.glob(f"*{OPEN}"), *spool.glob(f"*{READY}")]:
-        try:
-            lines, _ = read_segment(segment.read_bytes())
-        except FileNotFoundError:
-            continue  # shipped a moment ago
-        for folder, found in lines.items():
-            if Place(f"{folder}/a.jsonl").model == model:
-                files[f"{folder}/{segment.stem}.jsonl"] = b"\n".join(found) + b"\n"
-    return files

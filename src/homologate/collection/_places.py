@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from homologate.collection._store import FolderStore, Store
-from homologate.settings import Settings
+
+if TYPE_CHECKING:
+    from homologate.settings import Settings
 
 __all__ = ["open_store", "spool_of", "store_of"]
 

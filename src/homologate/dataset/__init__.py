@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from homologate.dataset._canonical import COLUMNS, check_rows
+    from homologate.dataset._corrections import add_corrections
     from homologate.dataset._fingerprint import fingerprint
     from homologate.dataset._masking import mask_leaks
     from homologate.dataset._near_duplicates import near_duplicate_groups
@@ -25,6 +26,7 @@ __all__ = [
     "COLUMNS",
     "Fact",
     "Pair",
+    "add_corrections",
     "behavioural_pairs",
     "check_rows",
     "fingerprint",
@@ -40,6 +42,7 @@ _HOMES = {
     "COLUMNS": "_canonical",
     "Fact": "synthetic",
     "Pair": "synthetic",
+    "add_corrections": "_corrections",
     "behavioural_pairs": "synthetic",
     "check_rows": "_canonical",
     "fingerprint": "_fingerprint",

@@ -7,7 +7,7 @@
     cards(facts…)                                    model card, data card and Responsible-AI page from those facts
     render(facts)                                    one self-contained page of HTML from facts of any kind
     stylesheet()                                     what those pages look like, for pages that shall look alike
-    Resampler, Verdicts, compare                     the same intervals and metrics for other rooms that measure
+    Resampler, Verdicts, measure, compare            the same intervals and metrics for other rooms that measure
 
 Everything is measured through the scorer on ONNX bytes; no torch, transformers or mlflow run may be imported here.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from homologate.evidence._explain import explain, explain_scorer
     from homologate.evidence._intervals import Resampler
     from homologate.evidence._items import items_of, jsonl
-    from homologate.evidence._metrics import Verdicts, compare
+    from homologate.evidence._metrics import Verdicts, compare, measure
     from homologate.evidence._pages import render, stylesheet
     from homologate.evidence._paired import Items, compare_items, mcnemar, paired_bootstrap, paired_items, read_items
     from homologate.evidence._scoring import TextScorer
@@ -48,6 +48,7 @@ __all__ = [
     "items_of",
     "jsonl",
     "mcnemar",
+    "measure",
     "paired_bootstrap",
     "paired_items",
     "read_items",
@@ -73,6 +74,7 @@ _HOMES = {
     "items_of": "_items",
     "jsonl": "_items",
     "mcnemar": "_paired",
+    "measure": "_metrics",
     "paired_bootstrap": "_paired",
     "paired_items": "_paired",
     "read_items": "_paired",

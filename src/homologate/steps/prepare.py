@@ -21,7 +21,9 @@ CONTEXTS = {"train": "training", "valid": "validation", "test": "testing"}
 
 def key(settings: DataSettings) -> str:
     """Changes when the rows would: the source's bytes, the data settings or the code that reads them."""
-    return key_of("prepare", *ROOMS, data=settings.model_dump(), source=_source_digest(settings))
+    read = (_digest(settings.source), _digest(settings.corrections))
+    # Where the corrections lie does not matter, what they say does.
+    return key_of("prepare", *ROOMS, data=settings.model_dump(exclude={"corrections"}), source=read)
 
 
 def prepare(context: Context) -> Outcome:
@@ -30,7 +32,7 @@ def prepare(context: Context) -> Outcome:
     Raises:
         DataError: the source or a row is not what it must be.
     """
-    from homologate.dataset import fingerprint, read_rows, split_rows
+    from homologate.dataset import add_corrections, fingerprint, read_rows, split_rows
 
     settings = context.settings.data
     with context.tracker.step("prepare", params={"data": settings.model_dump()}, key=key(settings)) as run:
@@ -38,6 +40,8 @@ def prepare(context: Context) -> Outcome:
             f"reading {settings.source} rows" if settings.source == "synthetic" else f"reading {settings.source}"
         )
         frame = split_rows(read_rows(settings), settings.split)
+        if settings.corrections:
+            frame = add_corrections(frame, settings)
         name = Path(settings.source).name.split(".")[0]
         for part, used_for in CONTEXTS.items():
             rows = frame[frame["split"] == part]
@@ -85,11 +89,11 @@ def _facts(frame: pd.DataFrame, settings: DataSettings, fingerprint: str) -> dic
     }
 
 
-def _source_digest(settings: DataSettings) -> str:
+def _digest(source: str | None) -> str:
     import hashlib
 
-    file = Path(settings.source)
-    if settings.source == "synthetic" or not file.is_file():
-        return settings.source
+    file = Path(source or "")
+    if source is None or source == "synthetic" or not file.is_file():
+        return source or ""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

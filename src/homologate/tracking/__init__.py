@@ -8,6 +8,6 @@ stays quick. It never calls `log_model`: Azure ML answers it with 404 (docs/deci
 from homologate.tracking._place import Place, tracking_uri
 from homologate.tracking._provenance import Provenance, provenance
 from homologate.tracking._run import StepRun
-from homologate.tracking._tracker import Tracker
+from homologate.tracking._tracker import STEP_TAG, Tracker
 
-__all__ = ["Place", "Provenance", "StepRun", "Tracker", "provenance", "tracking_uri"]
+__all__ = ["STEP_TAG", "Place", "Provenance", "StepRun", "Tracker", "provenance", "tracking_uri"]

@@ -1,0 +1,124 @@
+"""The facts as one page, which asks for nothing and runs nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from homologate.evidence import stylesheet
+
+__all__ = ["page"]
+
+OWN_STYLE = """
+.alerts li { margin-block: .4rem; } .bar { fill: currentColor; opacity: .55; } svg.days { width: 100%; height: 5rem; }
+"""
+
+
+def page(facts: Mapping[str, Any]) -> str:
+    """One self-contained page of HTML; the same facts give the same bytes."""
+    style = stylesheet() + OWN_STYLE
+    policy = f"default-src 'none'; style-src 'sha256-{_sha256(style)}'; base-uri 'none'; form-action 'none'"
+    body = "\n".join([_production(facts), _alerts(facts), _traffic(facts), _performance(facts)])
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(facts["model"])} in production</title>
+<style>{style}</style></head>
+<body><main><h1>{escape(facts["model"])} in production</h1>
+{body}
+<p>Made {escape(facts["made"])}. Again: <code>homologate dashboard</code></p>
+</main></body></html>
+"""
+
+
+def _production(facts: Mapping[str, Any]) -> str:
+    found = facts["production"]
+    if found is None:
+        return "<p>Nothing is known to be in Production.</p>"
+    since = f", since {escape(str(found['since']))}" if found["since"] else ""
+    return (
+        f"<p><strong>Version {escape(found['version'])}</strong>{since} <code>{escape(found['digest'][:23])}</code></p>"
+    )
+
+
+def _alerts(facts: Mapping[str, Any]) -> str:
+    if not facts["alerts"]:
+        return "<h2>Alerts</h2><p>Nothing needs anybody now.</p>"
+    items = "".join(f"<li>{escape(one['what'])}: <code>{escape(one['command'])}</code></li>" for one in facts["alerts"])
+    return f"<h2>Alerts</h2><ul class='alerts'>{items}</ul>"
+
+
+def _traffic(facts: Mapping[str, Any]) -> str:
+    days = facts["traffic"]
+    if not days:
+        return f"<h2>Traffic</h2><p>No prediction was kept in the last {facts['days']} days.</p>"
+    rows = [
+        [
+            day["day"],
+            f"{day['predictions']:,}",
+            _ms(day["p50_ms"]),
+            _ms(day["p99_ms"]),
+            f"{day['positive_share']:.1%}",
+            ", ".join(f"{version}: {count:,}" for version, count in day["versions"].items()),
+        ]
+        for day in days
+    ]
+    head = ["day (UTC)", "predictions", "median", "99th percentile", "share of the positive label", "by version"]
+    return f"<h2>Traffic</h2>{_bars([day['predictions'] for day in days])}{_table('Traffic by day', head, rows)}"
+
+
+def _performance(facts: Mapping[str, Any]) -> str:
+    found = facts["performance"]
+    if found is None:
+        return ""
+    rows = [
+        [name.replace("_", " "), _interval(metric), _interval(metric["promised"]), metric["verdict"]]
+        for name, metric in found["metrics"].items()
+    ]
+    table = _table("Real and promised", ["metric", "real", "promised", ""], rows) if rows else ""
+    slices = [
+        [f"{kind}: {one['name']}", str(one["labels"]), _interval(one.get("accuracy"))]
+        for kind, group in (("month", found["periods"]), *found["slices"].items())
+        for one in group
+    ]
+    more = _table("Accuracy by slice", ["slice", "labels", "accuracy"], slices) if slices else ""
+    return f"<h2>What came true</h2><p>{escape(found['verdict'])}.</p>{table}{more}"
+
+
+def _table(label: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    top = "".join(f"<th scope='col'>{escape(word)}</th>" if word else "<td></td>" for word in head)
+    body = "".join(
+        f"<tr><th scope='row'>{escape(row[0])}</th>{''.join(f'<td>{escape(cell)}</td>' for cell in row[1:])}</tr>"
+        for row in rows
+    )
+    table = f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<div class='scroll' tabindex='0' role='region' aria-label='{label}'>{table}</div>"
+
+
+def _bars(values: Sequence[float]) -> str:
+    """The same numbers as bars; the table below says them to who cannot see."""
+    most, width = max(values) or 1, 360 / len(values)
+    bars = "".join(
+        f'<rect class="bar" x="{at * width + 1:.1f}" y="{60 - 58 * value / most:.1f}" width="{max(width - 2, 1):.1f}" '
+        f'height="{58 * value / most:.1f}"/>'
+        for at, value in enumerate(values)
+    )
+    return f'<svg class="days" viewBox="0 0 360 60" preserveAspectRatio="none" aria-hidden="true">{bars}</svg>'
+
+
+def _interval(found: Mapping[str, float | None] | None) -> str:
+    if found is None or found["value"] is None:
+        return "cannot be told"
+    bounds = f" ({found['low']:.1%} to {found['high']:.1%})" if found["low"] is not None else ""
+    return f"{found['value']:.1%}{bounds}"
+
+
+def _ms(value: float | None) -> str:
+    return "nobody waited" if value is None else f"{value:.1f} ms"
+
+
+def _sha256(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,127 @@
+"""Rank what was predicted and not yet labelled."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from heapq import nlargest
+from pathlib import Path
+from typing import Any
+
+from homologate.collection import Feedback, Prediction, Reading, feedback, recent_of
+from homologate.reference import words
+from homologate.settings import Settings
+from serve.feedback import directory_of
+
+__all__ = ["Item", "known_words", "queue", "queue_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One text to label.
+
+    Attributes:
+        uncertain: 1 at the threshold, 0 where the model is sure (twice the distance of the share of evidence).
+        novel: share of its words the version never saw.
+        disagrees: the version that answers in the shadow says otherwise.
+        useful: what the queue is sorted by: `uncertain + novel`, and 1 more where two versions disagree.
+    """
+
+    prediction_id: str
+    time: datetime
+    version: str
+    text: str
+    label: str
+    probability: float
+    component: str
+    uncertain: float
+    novel: float
+    disagrees: bool
+    useful: float
+
+    def facts(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self) | {"time": self.time.isoformat()}
+
+
+def queue(
+    predictions: Iterable[Prediction], remarks: Iterable[Feedback], known: Collection[str], *, most: int = 50
+) -> list[Item]:
+    """The most useful texts to label, best first.
+
+    Texts that have feedback, that were kept as a hash, or that stand in the queue already are left out.
+
+    Args:
+        predictions: of one model; shadows are compared with the answer they stand beside.
+        remarks: feedback on it.
+        known: words the version saw.
+        most: how many.
+    """
+    said = {remark.prediction_id for remark in remarks}
+    answered: dict[str, Prediction] = {}
+    shadows: dict[str, str] = {}
+    for prediction in predictions:
+        if prediction.role == "shadow":
+            shadows[prediction.id] = prediction.label
+        elif prediction.text is not None and prediction.id not in said:
+            answered.setdefault(prediction.text_sha256 or prediction.text, prediction)
+    return nlargest(most, (_item(one, shadows.get(one.id), known) for one in answered.values()), key=_order)
+
+
+def queue_of(settings: Settings, *, most: int = 50) -> list[Item]:
+    """The queue of the version in Production.
+
+    Raises:
+        ModelError: there is none.
+        StorageError, TrackingError: the store or the registry does not answer.
+    """
+    known = known_words(directory_of(settings, "Production"))
+    store = recent_of(settings)
+    remarks = feedback(store, settings.model)
+    return queue(Reading(store, settings.model), remarks, known, most=most)
+
+
+def known_words(directory: Path) -> frozenset[str]:
+    """The words a version saw often enough to be kept in its reference profile; empty where it has none."""
+    file = directory / "reference.json"
+    if not file.is_file():
+        return frozenset()
+    found = json.loads(file.read_text(encoding="utf-8")).get("words", {})
+    return frozenset(found.get("texts_with", found))
+
+
+def _item(prediction: Prediction, shadow: str | None, known: Collection[str]) -> Item:
+    found = set(words(prediction.text or ""))
+    novel = sum(word not in known for word in found) / len(found) if found and known else 0.0
+    uncertain = 1 - abs(2 * _against(prediction.probability, prediction.threshold) - 1)
+    disagrees = shadow is not None and shadow != prediction.label
+    return Item(
+        prediction.id,
+        prediction.time,
+        prediction.version,
+        prediction.text or "",
+        prediction.label,
+        prediction.probability,
+        prediction.component,
+        round(uncertain, 6),
+        round(novel, 6),
+        disagrees,
+        round(uncertain + novel + disagrees, 6),
+    )
+
+
+def _against(probability: float, threshold: float) -> float:
+    """The probability as if the threshold were 0.5: shifted by the threshold's log-odds, so both sides count alike."""
+    return 1 / (1 + math.exp(_log_odds(threshold) - _log_odds(probability)))
+
+
+def _log_odds(p: float) -> float:
+    kept = min(max(p, 1e-9), 1 - 1e-9)
+    return math.log(kept / (1 - kept))
+
+
+def _order(item: Item) -> tuple[float, datetime, str]:
+    return item.useful, item.time, item.prediction_id

@@ -1,0 +1,56 @@
+"""The store and, before it, what this machine has kept and not shipped yet: what was answered a moment ago is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from homologate.collection._places import spool_of, store_of
+from homologate.collection._ship import read_segment
+from homologate.collection._store import Store
+from homologate.scorer.collector import OPEN, READY
+
+if TYPE_CHECKING:
+    from homologate.settings import Settings
+
+__all__ = ["Recent", "recent_of"]
+
+
+class Recent:
+    """A store to read from: a segment of the spool has the name it will have in the store, so nothing is there twice.
+
+    The spool is read once, when this is made; take a new one for a new look. Writing goes to the store.
+
+    Args:
+        store: where shipped lines are.
+        spool: this machine's.
+    """
+
+    def __init__(self, store: Store, spool: Path) -> None:
+        self.store = store
+        self._spooled: dict[str, bytes] = {}
+        for segment in [*spool.glob(f"*{OPEN}"), *spool.glob(f"*{READY}")]:
+            try:
+                lines, _ = read_segment(segment.read_bytes())
+            except FileNotFoundError:
+                continue  # shipped a moment ago, so it is in the store
+            for folder, found in lines.items():
+                self._spooled[f"{folder}/{segment.stem}.jsonl"] = b"\n".join(found) + b"\n"
+        self.put, self.replace, self.delete = store.put, store.replace, store.delete
+
+    def __str__(self) -> str:
+        return str(self.store)
+
+    def names(self, prefix: str = "") -> Iterator[str]:
+        """See `Store`."""
+        yield from sorted({*self.store.names(prefix), *(name for name in self._spooled if name.startswith(prefix))})
+
+    def read(self, name: str) -> bytes:
+        """See `Store`."""
+        return self._spooled[name] if name in self._spooled else self.store.read(name)
+
+
+def recent_of(settings: Settings) -> Recent:
+    """The store and the spool the settings name. Raises as `store_of`."""
+    return Recent(store_of(settings), spool_of(settings))

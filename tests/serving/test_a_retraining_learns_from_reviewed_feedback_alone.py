@@ -1,0 +1,215 @@
+"""What a retraining may learn and when it may begin: reviewed feedback, one retraining a cause, none too soon."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from homologate.collection import Feedback, FolderStore, Reading
+from homologate.dataset import add_corrections
+from homologate.errors import DataError, RefusedError
+from homologate.scoring import open_scorer
+from homologate.settings import DataSettings, LabelSettings, RetrainingSettings, Settings
+from serve.retrain import Cause, may_start
+from serve.retrain._comparison import better, compare_versions, no_worse
+from serve.retrain._history import Before
+from serve.retrain._material import Row, gather, suspicious, write
+from serve.retrain._page import page, reason
+
+from ..collection.conftest import keep, record
+
+GOOD, BAD = "compliant", "non-compliant"
+NOW = datetime(2026, 3, 9, tzinfo=UTC)
+
+
+def remark(
+    prediction: str, label: str = BAD, review: Any = "accepted", kind: str = "correction", by: str = "line"
+) -> Feedback:
+    identity = f"{prediction}-{label}-{by}"
+    return Feedback(identity, prediction, NOW, "3", kind, label, by, "hose", "", review, "maria" if review else None)
+
+
+def test_only_what_two_people_stand_behind_is_learnt(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    keep(store, [record(f"p{n}", f"text {n}") for n in range(6)] + [record("twin", "text 0")])
+    keep(store, [record("hashed", "gone")], "b.jsonl", form="hash")
+    remarks = [
+        remark("p0"),
+        remark("p1", review=None),
+        remark("p2", review="rejected"),
+        remark("p3", kind="label"),
+        remark("hashed"),
+        remark("forgotten"),
+        remark("p4"),
+        remark("twin", GOOD),
+    ]
+    found = gather(remarks, Reading(store, "brakes"), 0.5)
+    kept = {row.id: row for row in [*found.train, *found.held_out]}
+    assert set(kept) == {"feedback-p3", "feedback-p4"}
+    assert (kept["feedback-p4"].text, kept["feedback-p4"].label, kept["feedback-p4"].component) == (
+        "text 4",
+        BAD,
+        "hose",
+    )
+    assert found.excluded == {"unreviewed": 1, "rejected": 1, "no_prediction": 1, "hash_only": 1, "contradicted": 2}
+
+
+def test_what_is_held_out_stays_held_out(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    keep(store, [record(f"p{n}", f"text {n}") for n in range(200)])
+    few = gather([remark(f"p{n}") for n in range(100)], Reading(store, "brakes"), 0.34)
+    many = gather([remark(f"p{n}") for n in range(200)], Reading(store, "brakes"), 0.34)
+    assert 20 <= len(few.held_out) <= 48
+    assert {row.id for row in few.held_out} <= {row.id for row in many.held_out}
+    assert not {row.id for row in many.held_out} & {row.id for row in many.train}
+
+
+def test_labels_that_look_wrong_are_set_aside() -> None:
+    old = pd.DataFrame(
+        [
+            {"text": f"The hose {n} {'burst' if n % 2 else 'held'} again", "label": BAD if n % 2 else GOOD}
+            for n in range(120)
+        ]
+    )
+    rows = [
+        Row(f"r{n}", f"The lamp {n} {'burst' if n % 2 else 'held'}", BAD if n % 2 else GOOD, "", "") for n in range(20)
+    ]
+    wrong = Row("wrong", "The seat 7 held again", BAD, "", "")
+    assert [row.id for row in suspicious(old, [*rows, wrong], LabelSettings())] == ["wrong"]
+    assert suspicious(old.head(3), rows[:1], LabelSettings()) == []
+
+
+def test_corrections_join_train_and_valid_and_never_the_test(tmp_path: Path) -> None:
+    columns = {
+        "date": "2025-01-01",
+        "component": "",
+        "manufacturer": "",
+        "source": "s",
+        "cause_start": -1,
+        "cause_end": -1,
+    }
+    parts = ["train"] * 6 + ["valid"] * 2 + ["test"] * 2
+    frame = pd.DataFrame(
+        [
+            {
+                "id": f"o{n}",
+                "text": f"old text number {n} of a hose",
+                "label": GOOD,
+                **columns,
+                "group": n,
+                "split": part,
+            }
+            for n, part in enumerate(parts)
+        ]
+    )
+    added = [
+        Row(f"feedback-{n}", f"completely different words {n} {n * 7}", BAD, "2026-02-01", "lamp") for n in range(40)
+    ]
+    twin = Row("feedback-twin", "old text number 9 of a hose", BAD, "2026-02-01", "")
+    write([*added, twin], tmp_path / "c.csv")
+    settings = DataSettings(corrections=str(tmp_path / "c.csv"))
+    joined = add_corrections(frame, settings)
+    assert list(joined.columns) == list(frame.columns)
+    assert joined[joined["split"] == "test"]["id"].tolist() == ["o8", "o9"]
+    assert "feedback-twin" not in set(joined["id"]), "it says what a test item says"
+    new = joined[joined["id"].str.startswith("feedback")]
+    assert set(new["split"]) == {"train", "valid"}
+    assert new["source"].unique().tolist() == ["c.csv"]
+
+
+class Gate:
+    def __init__(self, **states: str) -> None:
+        self.states = states
+
+    def state(self, request: str) -> str:
+        return self.states[request]
+
+
+def before(cause: str = "other", status: str = "FINISHED", days: float = 30, request: str | None = None) -> Before:
+    return Before("run", status, cause, None if status == "RUNNING" else NOW - timedelta(days=days), request)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "states", "told"),
+    [
+        ([before("cause")], {}, "this cause had its retraining"),
+        ([before(status="RUNNING")], {}, "a retraining is running"),
+        ([before(request="r7")], {"r7": "open"}, "request r7 of an earlier retraining waits for people"),
+        ([before(days=6)], {}, "1 in a row led nowhere"),
+        ([before(days=13), before(days=20, request="r1")], {"r1": "rejected"}, "2 in a row led nowhere"),
+    ],
+)
+def test_a_retraining_does_not_begin(earlier: list[Before], states: dict[str, str], told: str) -> None:
+    with pytest.raises(RefusedError, match=told):
+        may_start("cause", earlier, Gate(**states), RetrainingSettings(), NOW)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "states"),
+    [
+        ([], {}),
+        ([before("cause", status="FAILED", days=8)], {}),
+        ([before(days=8, request="r1")], {"r1": "promoted"}),
+        ([before(days=15), before(days=20, request="r1")], {"r1": "rejected"}),
+    ],
+)
+def test_a_retraining_begins(earlier: list[Before], states: dict[str, str]) -> None:
+    may_start("cause", earlier, Gate(**states), RetrainingSettings(), NOW)  # type: ignore[arg-type]
+
+
+def test_a_kept_promise_is_no_cause_and_a_broken_one_is_one_cause() -> None:
+    interval = {"value": 0.5, "low": 0.4, "high": 0.6, "promised": {"value": 0.9, "low": 0.8, "high": 0.95}}
+    facts = {
+        "version": "3",
+        "labelled": 100,
+        "verdict": "so",
+        "metrics": {"accuracy": {**interval, "verdict": "as promised"}},
+    }
+    with pytest.raises(DataError, match="version 3 does what was promised"):
+        Cause.performance(facts)
+    facts["metrics"] = {"accuracy": {**interval, "verdict": "worse than promised"}}
+    cause = Cause.performance(facts)
+    assert cause.says == (
+        "version 3 does worse than promised on 100 labels: "
+        "accuracy 50.0% (40.0% to 60.0%), promised 90.0% (80.0% to 95.0%)"
+    )
+    assert cause.id == Cause.performance({**facts, "labelled": 200}).id
+    assert cause.id != Cause.manual("3", "a reason").id
+
+
+def test_the_request_says_what_got_better_and_what_did_not(model_directory: Path, other_directory: Path) -> None:
+    texts = [f"The hose from lot {n} {'cracked below' if n % 3 == 0 else 'held above'} the limit." for n in range(60)]
+    truth = open_scorer(model_directory)
+    labels = [truth.answer(text).label for text in texts]
+    words = dict(zip(("negative", "positive"), truth.labels, strict=True))
+    settings = Settings.model_validate({"data": {"labels": words}})
+    slices = {"held-out feedback": (texts, labels), "test": (texts[:10], labels[:10]), "nothing": ([], [])}
+    found = compare_versions(other_directory, model_directory, slices, settings)
+    worse = compare_versions(model_directory, other_directory, slices, settings)
+    assert found["held-out feedback"]["new"]["accuracy"]["value"] == 1.0
+    assert better(found, "held-out feedback")
+    assert no_worse(found, "held-out feedback")
+    assert not better(worse, "held-out feedback")
+    assert not better(worse, "nothing"), "where nothing was measured nothing is better"
+    assert not no_worse(worse, "held-out feedback")
+    assert no_worse(worse, "nothing"), "where nothing was measured nothing is worse"
+    facts = {
+        "run_id": "r1",
+        "cause": {"says": "version 1 does <worse>"},
+        "material": {"train": 40, "held_out": 60, "excluded": {"unreviewed": 3}},
+        "model": "brakes",
+        "version": "2",
+        "champion": "1",
+        "comparison": found,
+    }
+    told = reason(facts)
+    assert told.startswith("Retrained because version 1 does <worse>. It learnt from 40 texts")
+    assert "On 60 texts (held-out feedback), version 2 against 1: accuracy 100.0% instead of" in told
+    assert "Nothing could be measured on nothing: it is empty." in told
+    made = page(facts)
+    assert "version 1 does &lt;worse&gt;" in made
+    assert "<script" not in made
