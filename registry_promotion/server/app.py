@@ -41,8 +41,21 @@ def compose(app: Any = None) -> Any:
         guard_artifact_repositories(keeper.check_write)
         _mount(app, keeper, settings)
         keeper.reconcile(_registry_store())
+        _hire_postman(keeper, settings, database)
         _log.warning("the gate guards %s; login: %s", ", ".join(keeper.models), settings.promotion.login)
         return _with_login(app, settings)
+
+
+def _hire_postman(keeper: Keeper, settings: Settings, database: str) -> None:
+    """Tell people of what the ledger records, where the settings name somebody to tell."""
+    from registry_promotion.channels import channels_of
+    from registry_promotion.outbox import Outbox
+    from registry_promotion.postman import Postman
+
+    if channels := channels_of(settings.promotion.notify):
+        turnstile = Turnstile(database, "notices")
+        address = settings.promotion.address or ""
+        Postman(keeper.gate.ledger, Outbox(database), channels, turnstile, address=address).start()
 
 
 def _with_login(app: Any, settings: Settings) -> Any:

@@ -28,6 +28,8 @@ __all__ = [
     "ExplanationSettings",
     "FeedbackSettings",
     "LabelSettings",
+    "MailSettings",
+    "NotifySettings",
     "PromotionSettings",
     "RetrainingSettings",
     "ScoringSettings",
@@ -35,6 +37,7 @@ __all__ = [
     "SplitSettings",
     "SyntheticSettings",
     "TrainingSettings",
+    "WebhookSettings",
     "load_settings",
 ]
 
@@ -171,6 +174,36 @@ class ExplanationSettings(_Strict):
     )
 
 
+class WebhookSettings(_Strict):
+    """A webhook that is told of every step. Address and secret are in the environment: an address may hold a token."""
+
+    url_variable: str = Field("HOMOLOGATE_WEBHOOK_URL", description="environment variable that holds the address")
+    secret_variable: str = Field(
+        "HOMOLOGATE_WEBHOOK_SECRET", description="environment variable that holds the secret notices are signed with"
+    )
+
+
+class MailSettings(_Strict):
+    """Mail that tells people of every step, over SMTP."""
+
+    host: str = Field(description="the mail server")
+    port: int = Field(587, ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    sender: str = Field(pattern=r"^[^@\s]+@[^@\s]+$", description="the address mail comes from")
+    to: tuple[Annotated[str, Field(pattern=r"^[^@\s,]+@[^@\s,]+$")], ...] = Field(min_length=1, strict=False)
+    user: str | None = Field(None, description="account to log in as; None sends without a login")
+    password_variable: str = Field(
+        "HOMOLOGATE_MAIL_PASSWORD", description="environment variable that holds the account's password"
+    )
+
+
+class NotifySettings(_Strict):
+    """Who is told of requests, answers, moves, rollbacks, broken glass and refusals. Nobody by default."""
+
+    webhook: WebhookSettings | None = Field(None, description="`{}` turns it on with the variables below")
+    mail: MailSettings | None = None
+
+
 class PromotionSettings(_Strict):
     """Which registered models the gate guards, and who may do what there."""
 
@@ -190,6 +223,7 @@ class PromotionSettings(_Strict):
     address: str | None = Field(
         None, description="the server's address as people type it, for links; None means as asked"
     )
+    notify: NotifySettings = NotifySettings()
 
 
 class CollectionSettings(_Strict):

@@ -152,6 +152,8 @@ def start(
     backend: str = "",
     workers: int = 1,
     extra: tuple[str, ...] = (),
+    notify: dict[str, Any] | None = None,
+    environment: dict[str, str] | None = None,
 ) -> Gated:
     """A gated server on `home`, which may hold the stores of an earlier one."""
     home.mkdir(parents=True, exist_ok=True)
@@ -170,6 +172,7 @@ def start(
                     "policies": str(home / "policies"),
                     "admins": ["admin"],
                     "login": login,
+                    "notify": notify or {},
                 },
             }
         )
@@ -197,6 +200,7 @@ def start(
             "MLFLOW_FLASK_SERVER_SECRET_KEY": "a secret of the tests",  # pragma: allowlist secret
             "HOMOLOGATE_SETTINGS": str(settings),
             "HOMOLOGATE_TRUSTED_KEYS": "",
+            **(environment or {}),
         },
         say=print,
     )

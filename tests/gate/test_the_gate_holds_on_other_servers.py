@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import threading
+import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,8 +19,34 @@ MOVE = "/api/2.0/mlflow/model-versions/transition-stage"
 
 
 @pytest.fixture(scope="module")
-def shared(postgresql_server: str, start_gated: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Three gunicorn workers over one PostgreSQL."""
+def told() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Address of a real receiver of webhooks, and what it was told."""
+    got: list[dict[str, Any]] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/", got
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def shared(
+    postgresql_server: str,
+    start_gated: Callable[..., Any],
+    tmp_path_factory: pytest.TempPathFactory,
+    told: tuple[str, list[dict[str, Any]]],
+) -> Any:
+    """Three gunicorn workers over one PostgreSQL, which tell a webhook of every step."""
     from sqlalchemy import create_engine, text
 
     name = f"t{uuid.uuid4().hex}"
@@ -26,7 +56,14 @@ def shared(postgresql_server: str, start_gated: Callable[..., Any], tmp_path_fac
     engine.dispose()
     home = tmp_path_factory.mktemp("shared")
     backend = f"{postgresql_server}/{name}"
-    return start_gated(home, backend=backend, workers=3, extra=("--gunicorn-opts", "--timeout 120"))
+    return start_gated(
+        home,
+        backend=backend,
+        workers=3,
+        extra=("--gunicorn-opts", "--timeout 120"),
+        notify={"webhook": {}},
+        environment={"HOMOLOGATE_WEBHOOK_URL": told[0], "HOMOLOGATE_WEBHOOK_SECRET": "of the tests"},
+    )
 
 
 def test_workers_that_share_a_database_leave_exactly_one_in_production(
@@ -47,6 +84,20 @@ def test_workers_that_share_a_database_leave_exactly_one_in_production(
     assert shared.alias("champion") == winner
     rows = shared.ask("ann", "GET", "/homologate/api/models/brakes/history").json["rows"]
     assert [row["version"] for row in rows if row["kind"] == "transition"] == [winner]
+
+
+def test_workers_that_share_a_database_tell_each_step_once(
+    shared: Any, told: tuple[str, list[dict[str, Any]]], make_version: Callable[..., str]
+) -> None:
+    version = make_version(shared)
+    shared.promoted(version, "Staging")
+    deadline = time.monotonic() + 20
+    while not any((one["event"], one["version"]) == ("transition", version) for one in told[1]):
+        assert time.monotonic() < deadline, told[1]
+        time.sleep(0.1)
+    time.sleep(2)  # a second postman would have told it again by now
+    numbers = [one["ledger"]["seq"] for one in told[1]]
+    assert numbers == sorted(set(numbers))
 
 
 def test_the_flask_routes_of_gunicorn_seal_artifacts_too(shared: Any, make_version: Callable[..., str]) -> None:
