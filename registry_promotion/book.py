@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from homologate.attest.statements import timestamp
 from homologate.errors import RefusedError, StorageError
 from registry_promotion.checks import moment
 from registry_promotion.ledger import Entry, Ledger, Row, Writer
@@ -85,6 +86,25 @@ class Book:
     def digest_of(self, model: str, version: str) -> str | None:
         """The digest the ledger last recorded for a version."""
         return self._now_standing().digests.get((model, version))
+
+    def placements(self, model: str, version: str) -> list[dict[str, Any]]:
+        """Where a version stood, oldest first: as `standing`, with `until`, which is None where it still stands."""
+        found: list[dict[str, Any]] = []
+        there: Placement | None = None
+        for when, stages in self._now_standing().timeline.get(model, []):
+            now = next((one for one in stages.values() if one.version == version), None)
+            if now == there:
+                continue
+            if there is not None:
+                found[-1]["until"] = timestamp(when)
+            if now is not None:
+                found.append({**now.facts(), "until": None})
+            there = now
+        return found
+
+    def versions_of(self, digest: str) -> list[tuple[str, str]]:
+        """Model and version of everything the ledger recorded under these bytes, oldest first."""
+        return [known for known, recorded in self._now_standing().digests.items() if recorded == digest]
 
     def knows(self, digest: str) -> bool:
         """Whether the ledger ever recorded anything about these bytes."""

@@ -28,6 +28,12 @@ COMMANDS = (
     Command(
         "history", "What happened to a model, or what served on a day.", "registry_promotion.verbs.history", "promote"
     ),
+    Command(
+        "trace",
+        "Follow a version or a prediction back to runs, data, reports and people.",
+        "registry_promotion.verbs.trace",
+        "promote",
+    ),
     Command("policy", "Say what a policy demands, in sentences.", "registry_promotion.verbs.policy", "promote"),
     Command(
         "audit",

@@ -15,26 +15,28 @@ from registry_promotion.lifecycle import ALIASES, held
 __all__ = ["drift"]
 
 
-def drift(registry: Any, gate: Any, models: Iterable[str]) -> Iterator[dict[str, str]]:
+def drift(registry: Any, gate: Any, models: Iterable[str], mend: str) -> Iterator[dict[str, str]]:
     """Every stage, alias or artifact of `models` that disagrees with the ledger.
 
     Args:
-        registry: MLflow's store or an `MlflowClient`.
+        registry: MLflow's store, or what behaves like it; `has_aliases` false where it knows none.
         gate: the gate whose ledger is believed.
         models: registered names.
+        mend: what makes the registry follow the ledger.
 
     Yields:
         `model`, `what` (`stage`, `alias`, `bytes`), `where`, `registry` and `ledger` (what each says), `fix`.
     """
     for model in models:
         pointing = {alias: str(v) for alias, v in registry.get_registered_model(model).aliases.items()}
+        has_aliases = getattr(registry, "has_aliases", True)
         for stage, alias in ALIASES.items():
             should = gate.current(model, stage)
             found = held(registry, model, stage)
             if found != ((should,) if should else ()):
-                yield _line(model, "stage", stage, found, should)
-            if pointing.get(alias) != should:
-                yield _line(model, "alias", f"@{alias}", (pointing[alias],) if alias in pointing else (), should)
+                yield _line(model, "stage", stage, found, should, mend)
+            if has_aliases and pointing.get(alias) != should:
+                yield _line(model, "alias", f"@{alias}", (pointing[alias],) if alias in pointing else (), should, mend)
             if should:
                 yield from _bytes(gate, model, stage, should)
 
@@ -56,14 +58,12 @@ def _bytes(gate: Any, model: str, stage: str, version: str) -> Iterator[dict[str
         }
 
 
-def _line(model: str, what: str, where: str, found: tuple[str, ...], should: str | None) -> dict[str, str]:
+def _line(model: str, what: str, where: str, found: tuple[str, ...], should: str | None, mend: str) -> dict[str, str]:
     return {
         "model": model,
         "what": what,
         "where": where,
         "registry": ", ".join(f"version {v}" for v in found) or "nothing",
         "ledger": f"version {should}" if should else "nothing",
-        "fix": "restart the server, which makes the registry follow the ledger"
-        if should
-        else "archive it, then request and promote it",
+        "fix": mend if should else "archive it, then request and promote it",
     }

@@ -26,10 +26,12 @@ from homologate.attest import (
     digest_of,
     load_trusted_keys,
     read_evidence,
+    sha256_of,
     verify_bundle,
 )
 from homologate.errors import DataError, HomologateError, ModelError, StorageError, TrackingError
 from registry_promotion.bundle import EvidenceBundle
+from registry_promotion.lineage import EVIDENCE_TAG, makers_of, run_facts, runs_of
 from registry_promotion.shadow import DIGEST_TAG, shadow_files, shadow_runs
 
 __all__ = ["Fetch", "MlflowEvidence", "download"]
@@ -37,9 +39,6 @@ __all__ = ["Fetch", "MlflowEvidence", "download"]
 Fetch = Callable[[str, Path], Path]
 """`fetch(location, scratch) -> folder`: the folder at an artifact location, in place or copied below `scratch`."""
 
-EVIDENCE_TAG = "homologate.evidence_run"
-INPUT_TAG = "homologate.input."
-AUTHOR_TAG = "gate.author"
 REGISTERED_TAG = "gate.registered_by"
 
 
@@ -51,10 +50,14 @@ class MlflowEvidence:
         tracking: MLflow's tracking store, or an `MlflowClient`.
         home: the project's home, whose trusted keys are believed.
         fetch: how artifacts are reached; default downloads through MLflow.
+        stamped: whether the server itself wrote who made a run. Where it did not, everybody whom a run names counts
+            as an author: a claim can take a right away and never give one.
     """
 
-    def __init__(self, registry: Any, tracking: Any, home: str | Path, fetch: Fetch | None = None) -> None:
-        self._registry, self._tracking, self._home = registry, tracking, Path(home)
+    def __init__(
+        self, registry: Any, tracking: Any, home: str | Path, fetch: Fetch | None = None, *, stamped: bool = True
+    ) -> None:
+        self._registry, self._tracking, self._home, self._stamped = registry, tracking, Path(home), stamped
         self._fetch = fetch or download
 
     def fetch(self, model: str, version: str) -> EvidenceBundle:
@@ -96,6 +99,25 @@ class MlflowEvidence:
             ModelError: there is no such version.
         """
         return self._runs(self._version(model, version))
+
+    def lineage(self, model: str, version: str) -> list[dict[str, Any]]:
+        """The runs a version rests on, each once, oldest first (see `lineage.run_facts`).
+
+        Raises:
+            ModelError: there is no such version.
+        """
+        roles = {run_id: role for role, run_id in self.runs(model, version).items()}
+        found = [(role, self._run(run_id)) for run_id, role in roles.items()]
+        return sorted((run_facts(role, run) for role, run in found if run), key=lambda one: one["started_at"] or "")
+
+    def sums(self, model: str, version: str) -> dict[str, str]:
+        """The SHA-256 of each file of a version's bundle of evidence, by path.
+
+        Raises:
+            ModelError: there is no such version.
+        """
+        with self._bundle(self._version(model, version)) as bundle:
+            return {path: sha256_of(content) for path, content in sorted(bundle.items())}
 
     def digest(self, model: str, version: str) -> str:
         """The digest of the stored model directory, recomputed now.
@@ -189,31 +211,13 @@ class MlflowEvidence:
             return None
 
     def _runs(self, known: _Version) -> dict[str, str]:
-        """The runs a version rests on, followed from run to run by what each says it read."""
-        found: dict[str, str] = {"run": known.run_id} if known.run_id else {}
-        if evidence_run := known.tags.get(EVIDENCE_TAG):
-            found["evidence_run"] = evidence_run
-        pending = list(found.values())
-        seen = set(pending)
-        while pending:
-            run = self._run(pending.pop())
-            for key, run_id in sorted(run.data.tags.items()) if run else ():
-                if key.startswith(INPUT_TAG):
-                    found.setdefault(key.removeprefix(INPUT_TAG), run_id)
-                    if run_id not in seen:
-                        seen.add(run_id)
-                        pending.append(run_id)
-        return found
+        return runs_of(self._run, known.run_id, known.tags)
 
     def _authors(self, known: _Version, runs: Mapping[str, str]) -> frozenset[str]:
-        """The accounts behind a version. Where the server recorded none, the name the client claimed counts."""
-        people = {known.tags[REGISTERED_TAG]} if REGISTERED_TAG in known.tags else set()
-        for run_id in set(runs.values()):
-            if run := self._run(run_id):
-                tags = run.data.tags
-                if name := tags.get(AUTHOR_TAG) or tags.get("mlflow.user") or run.info.user_id:
-                    people.add(str(name))
-        return frozenset(people)
+        """The accounts behind a version."""
+        registered = {known.tags[REGISTERED_TAG]} if REGISTERED_TAG in known.tags else set()
+        made = (self._run(run_id) for run_id in set(runs.values()))
+        return makers_of((run for run in made if run), stamped=self._stamped) | registered
 
     # ── the bytes ─────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -66,6 +66,11 @@ _ROWS = Table(
 )
 
 
+_GUARDED = (
+    "SELECT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = to_regclass('homologate_ledger') AND tgname = :trigger)"
+)
+
+
 class Head(NamedTuple):
     """The end of the ledger: publish it where nobody who can write the database can write."""
 
@@ -145,6 +150,13 @@ class Ledger:
         self._clock = clock or (lambda: datetime.now(UTC))
         with _told("open"):
             _create(self._engine.execution_options(**calm))
+
+    def account(self) -> str | None:
+        """Whom the database authenticated us as; None on SQLite, which knows nobody."""
+        if self._engine.dialect.name == "sqlite":
+            return None
+        with _told("read"), self._reader.connect() as connection:
+            return str(connection.execute(text("SELECT session_user")).scalar_one())
 
     def append(self, entry: Entry) -> Row:
         """Record one entry.
@@ -345,6 +357,8 @@ def _create(engine: Engine) -> None:
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('homologate_ledger'))"))
+            if connection.execute(text(_GUARDED), {"trigger": f"{_ROWS.name}_no_change"}).scalar():
+                return  # who may only append need not own what was made once
         _METADATA.create_all(connection)
         for statement in statements:
             connection.execute(text(statement))

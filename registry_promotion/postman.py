@@ -26,6 +26,7 @@ __all__ = ["Postman"]
 LOOK_SECONDS = 1.0
 """How often the ledger is asked for new rows."""
 LONGEST_WAIT_SECONDS = 300.0
+REST_SECONDS = 30.0
 GIVE_UP_SECONDS = 3 * 24 * 3600.0
 REFUSALS = 5
 
@@ -61,21 +62,31 @@ class Postman:
         """Begin, on a thread that ends with the process."""
         threading.Thread(target=self._work, name="homologate-postman", daemon=True).start()
 
+    def carry_once(self) -> None:
+        """One look by a process that does not stay: what is not taken now goes along with the next."""
+        with self._turnstile:
+            self._begin()
+            self.carry()
+
     def _work(self) -> None:
         with self._turnstile:
-            for one in self._rounds:
-                one.begin()
+            self._begin()
             while True:
                 self.carry()
                 self._wait(LOOK_SECONDS)
+
+    def _begin(self) -> None:
+        """Take up where whoever was at work before left off."""
+        for one in self._rounds:
+            one.begin()
 
     def carry(self) -> None:
         """One look: send each channel what is due. Never raises."""
         for one in self._rounds:
             try:
                 one.carry()
-            except Exception:  # a postman that dies tells nobody
-                _log.exception("the notices for %s could not be carried; trying again", one.channel.name)
+            except Exception as error:  # a postman that dies tells nobody
+                one.rest(f"{type(error).__name__}: {error}".splitlines()[0])
 
 
 class _Round:
@@ -84,10 +95,10 @@ class _Round:
     def __init__(self, channel: Channel, ledger: Ledger, outbox: Outbox, address: str) -> None:
         self.channel, self._ledger, self._outbox, self._address = channel, ledger, outbox, address
         self._told = outbox.told(channel.name, ledger.head().seq)
-        self._forget()
+        self._tries, self._refusals, self._first, self._again_at = 0, 0, 0.0, 0.0
 
     def begin(self) -> None:
-        """Take up where whoever was at work before left off."""
+        """Read how far the channel was told."""
         self._told = self._outbox.told(self.channel.name, self._ledger.head().seq)
 
     def carry(self) -> None:
@@ -100,6 +111,11 @@ class _Round:
             self._outbox.tell(self.channel.name, row.seq)
             self._told = row.seq
             self._forget()
+
+    def rest(self, why: str) -> None:
+        """Wait a while: the ledger itself cannot be read, or its progress not be kept."""
+        _log.warning("the notices for %s rest for %.0f s: %s", self.channel.name, REST_SECONDS, why)
+        self._again_at = time.monotonic() + REST_SECONDS
 
     def _settled(self, row: Row) -> bool:
         """Whether a row needs no more sending: sent, of no interest, or given up."""

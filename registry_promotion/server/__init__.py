@@ -3,12 +3,12 @@
     app                                     composes MLflow's app, its login, the guards, our API and our pages
     _registry · _tracking · _artifacts      guards: MLflow's own stores, whose writes ask first
     _routes · routes.txt                    the second look: every route that writes is known by name
-    _keeper                                 what is governed, what is judged, and the one order in which a version moves
+    _keeper                                 what is governed, what is judged and sealed
     _sources · _locations                   where bytes may come from, and where they truly lie
-    _identity · _turnstile · _refusals      who asks, one at a time, and the answer in MLflow's error shape
+    _identity · _refusals                   who asks, and the answer in MLflow's error shape
     api · pages                             requests, approvals and history, for programs and for people
 
-Decisions are not made here (`registry_promotion.gate`), and stages are not moved here (`registry_promotion.lifecycle`).
+Decisions are not made here (`registry_promotion.gate`), and versions are not moved here (`registry_promotion.mover`).
 """
 
 from __future__ import annotations

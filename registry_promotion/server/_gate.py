@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from homologate.errors import StorageError
@@ -13,13 +12,7 @@ from homologate.settings import Settings
 from registry_promotion.evidence_source import MlflowEvidence, download
 from registry_promotion.server._locations import served_location
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from homologate.attest import SigningKey
-    from registry_promotion.policy import Policy
-
-__all__ = ["open_gate", "policies_of"]
+__all__ = ["Later", "open_gate"]
 
 
 def open_gate(settings: Settings, database: str) -> Any:
@@ -33,31 +26,12 @@ def open_gate(settings: Settings, database: str) -> Any:
 
     from registry_promotion.gate import Gate
     from registry_promotion.ledger import Ledger
+    from registry_promotion.opening import policies_of, signer_of
 
-    source = MlflowEvidence(_Later(_get_model_registry_store), _Later(_get_tracking_store), settings.home, fetch_here)
+    source = MlflowEvidence(Later(_get_model_registry_store), Later(_get_tracking_store), settings.home, fetch_here)
     return Gate(
-        Ledger(database), policies_of(settings), source, admins=settings.promotion.admins, signer=_signer(settings)
+        Ledger(database), policies_of(settings), source, admins=settings.promotion.admins, signer=signer_of(settings)
     )
-
-
-def _signer(settings: Settings) -> SigningKey | None:
-    """The key that signs people's answers; None where this server was given none."""
-    from homologate.attest import load_signing_key
-    from homologate.attest.keys import SIGNING_KEY_VARIABLE
-
-    if not os.environ.get(SIGNING_KEY_VARIABLE) and not (Path(settings.home) / "keys" / "signing.pem").exists():
-        return None
-    return load_signing_key(settings.home)
-
-
-def policies_of(settings: Settings) -> Mapping[str, Policy]:
-    """The policies the settings name: the shipped ones, the demonstration, or a folder's."""
-    from registry_promotion.policy import load_policies, shipped_policies
-
-    named = settings.promotion.policies
-    if named in ("shipped", "demo"):
-        return shipped_policies(demonstration=named == "demo")
-    return load_policies(named)
 
 
 def fetch_here(location: str, scratch: Path) -> Path:
@@ -75,8 +49,8 @@ def fetch_here(location: str, scratch: Path) -> Path:
     return path
 
 
-class _Later:
-    """A store that is opened at its first use, when it is certain to be the guarded one."""
+class Later:
+    """A store that is asked for at each use: whichever one the server has open then, always a guarded one."""
 
     def __init__(self, opened: Callable[[], Any]) -> None:
         self._opened = opened

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from homologate.errors import DataError, HomologateError, RefusedError, UsageError
+from homologate.errors import DataError, HomologateError, ModelError, RefusedError, UsageError
 
 if TYPE_CHECKING:
     from mlflow.exceptions import MlflowException
@@ -19,9 +19,12 @@ def as_mlflow(error: HomologateError) -> MlflowException:
     from mlflow.exceptions import MlflowException
     from mlflow.protos import databricks_pb2 as codes
 
-    code = {403: codes.PERMISSION_DENIED, 400: codes.INVALID_PARAMETER_VALUE}.get(
-        status_of(error), codes.INTERNAL_ERROR
-    )
+    known = {
+        403: codes.PERMISSION_DENIED,
+        404: codes.RESOURCE_DOES_NOT_EXIST,
+        400: codes.INVALID_PARAMETER_VALUE,
+    }
+    code = known.get(status_of(error), codes.INTERNAL_ERROR)
     return MlflowException(str(error), error_code=code)
 
 
@@ -29,6 +32,8 @@ def status_of(error: HomologateError) -> int:
     """The HTTP status of an error of ours."""
     if isinstance(error, RefusedError):
         return 403
+    if isinstance(error, ModelError):
+        return 404
     return 400 if isinstance(error, (UsageError, DataError)) else 500
 
 

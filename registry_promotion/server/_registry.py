@@ -12,8 +12,9 @@ from typing import Any
 
 from homologate.errors import RefusedError, ServiceError
 from registry_promotion.lifecycle import ALIASES, alias_stage, stage_named
+from registry_promotion.mover import GATE_TAGS
 from registry_promotion.server._identity import is_gate, user_or_none
-from registry_promotion.server._keeper import EVIDENCE_TAGS, GATE_TAGS, Keeper
+from registry_promotion.server._keeper import EVIDENCE_TAGS, Keeper
 from registry_promotion.server._refusals import refusals_for_mlflow
 
 __all__ = ["guard_registry"]

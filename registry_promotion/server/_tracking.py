@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from homologate.errors import RefusedError, ServiceError
+from registry_promotion.mover import GATE_TAGS
 from registry_promotion.server._identity import is_gate, user_or_none
-from registry_promotion.server._keeper import GATE_TAGS, Keeper
+from registry_promotion.server._keeper import Keeper
 from registry_promotion.server._refusals import as_mlflow
 from registry_promotion.shadow import DIGEST_TAG, SHADOW, STEP_TAG
 

@@ -12,6 +12,8 @@
     POST models/MODEL/rollback                   {reason}
     POST models/MODEL/break-glass                {version, stage, reason}
     GET  models/MODEL/versions/V/evidence        every check of the bundle
+    GET  models/MODEL/versions/V/trace           everything it rests on and all that happened to it
+    GET  digests/DIGEST                          the versions with these bytes
     GET  drift                                   stages, aliases and bytes that disagree with the ledger
     GET  policies                                what each stage demands, in sentences
     GET  ledger/head · GET ledger/export         for publication and offline verification
@@ -35,7 +37,7 @@ from registry_promotion.server._refusals import as_mlflow, status_of
 if TYPE_CHECKING:
     from flask import Blueprint
 
-    from registry_promotion.server._desk import Desk
+    from registry_promotion.desk import Desk
 
 __all__ = ["PREFIX", "api"]
 
@@ -68,7 +70,7 @@ def api(desk: Desk) -> Blueprint:
 
     @route("/health")
     def health() -> Any:
-        return {"gate": "closed to what it has not judged", "user": user_or_none(), "models": list(desk.keeper.models)}
+        return {"gate": "closed to what it has not judged", "user": user_or_none(), "models": list(desk.mover.models)}
 
     @route("/requests")
     def list_requests() -> Any:
@@ -139,6 +141,15 @@ def api(desk: Desk) -> Blueprint:
     def evidence(model: str, version: str) -> Any:
         permissions.require("read", model, user_or_none())
         return desk.verification(model, version)
+
+    @route("/models/<model>/versions/<version>/trace")
+    def trace(model: str, version: str) -> Any:
+        permissions.require("read", model, user_or_none())
+        return desk.trace(model, version)
+
+    @route("/digests/<digest>")
+    def digests(digest: str) -> Any:
+        return {"versions": [one for one in desk.versions_of(digest) if permissions.can("read", one["model"])]}
 
     @route("/drift")
     def drift() -> Any:

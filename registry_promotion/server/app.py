@@ -13,13 +13,14 @@ from typing import Any
 
 from homologate.errors import ServiceError
 from homologate.settings import Settings, load_settings
+from registry_promotion.opening import governed
 from registry_promotion.server._artifacts import guard_artifact_repositories
-from registry_promotion.server._gate import open_gate
+from registry_promotion.server._gate import Later, open_gate
 from registry_promotion.server._keeper import Keeper
 from registry_promotion.server._registry import guard_registry
 from registry_promotion.server._routes import close_routes
 from registry_promotion.server._tracking import guard_tracking
-from registry_promotion.server._turnstile import Turnstile
+from registry_promotion.turnstile import Turnstile
 
 __all__ = ["compose"]
 
@@ -35,7 +36,7 @@ def compose(app: Any = None) -> Any:
     database = _database()
     close_routes(app)
     with Turnstile(database, "start"):  # the workers of one server would make the same tables and accounts at once
-        keeper = Keeper(open_gate(settings, database), _governed(settings), Turnstile(database))
+        keeper = Keeper(open_gate(settings, database), governed(settings), Turnstile(database))
         guard_registry(keeper)
         guard_tracking(keeper)
         guard_artifact_repositories(keeper.check_write)
@@ -99,10 +100,6 @@ def _database() -> str:
     return database
 
 
-def _governed(settings: Settings) -> tuple[str, ...]:
-    return settings.promotion.models or (settings.model,)
-
-
 def _registry_store() -> Any:
     from mlflow.server.handlers import _get_model_registry_store, _get_tracking_store
 
@@ -111,10 +108,16 @@ def _registry_store() -> Any:
 
 
 def _mount(app: Any, keeper: Keeper, settings: Settings) -> None:
-    from registry_promotion.server._desk import Desk
+    from registry_promotion.desk import Desk
     from registry_promotion.server.api import api
     from registry_promotion.server.pages import pages
 
-    desk = Desk(keeper, settings)
+    def address() -> str:
+        from flask import has_request_context, request
+
+        root = settings.promotion.address or (request.host_url if has_request_context() else "")
+        return root.rstrip("/")
+
+    desk = Desk(keeper, settings, Later(_registry_store), address)
     app.register_blueprint(api(desk))
     app.register_blueprint(pages(desk))

@@ -22,7 +22,7 @@ from registry_promotion.story import reach_of, rows_of
 if TYPE_CHECKING:
     from flask import Blueprint
 
-    from registry_promotion.server._desk import Desk
+    from registry_promotion.desk import Desk
 
 __all__ = ["pages"]
 

@@ -5,8 +5,18 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-__all__ = ["add_comment", "add_model_and_version", "decision_told", "gate_of", "rules_told", "settings_arguments"]
+__all__ = [
+    "add_comment",
+    "add_model_and_version",
+    "answered_told",
+    "clock_told",
+    "decision_told",
+    "gate_of",
+    "rules_told",
+    "settings_arguments",
+]
 
+FLAGS = ("is yes", "is no")
 _MARKS = {"met": "+", "not_met": "x", "cannot_tell": "?", "does_not_apply": "-"}
 
 
@@ -29,11 +39,36 @@ def add_comment(parser: argparse.ArgumentParser) -> None:
 
 
 def gate_of(args: argparse.Namespace) -> Any:
-    """The gate of the server in force."""
+    """The gate of the server in force; where the settings name a ledger, one over a registry without a gate inside."""
     from homologate.verbs._shared import settings_of
     from registry_promotion.client import GateClient
+    from registry_promotion.release import ReleaseGate, ledger_address
 
-    return GateClient.open(settings_of(args))
+    settings = settings_of(args)
+    if ledger := ledger_address(settings):
+        return ReleaseGate.open(settings, ledger)
+    return GateClient.open(settings)
+
+
+def answered_told(request: dict[str, Any]) -> str:
+    """A request after an answer: its state, who said what, and what comes next."""
+    yes = sum(one["answer"] == "approved" for one in request["approvals"])
+    where = f"Request {request['id']}, {request['model']} {request['version']} to {request['stage']}"
+    lines = [f"{where}: {request['state']}, {yes} of {request['needed']} approvals"]
+    lines += [f"  {one['by']} {one['answer']}: {one['comment']}" for one in request["approvals"]]
+    if request["state"] == "approved":
+        follows = f"Next: homologate promote {request['id']}"
+    elif request["open"]:
+        follows = f"Next, as somebody else: homologate approve {request['id']} --comment …"
+    else:
+        follows = f"What it was judged by: homologate request --show {request['id']}"
+    return "\n".join([*lines, "", follows])
+
+
+def clock_told(moment: str) -> str:
+    """A moment of the ledger to the second, `2026-03-01 12:00:00 UTC`; anything else as it is."""
+    day, parted, time = moment.partition("T")
+    return f"{day} {time[:8]} UTC" if parted and moment.endswith(("Z", "+00:00")) else moment
 
 
 def decision_told(decision: dict[str, Any]) -> list[str]:
@@ -46,7 +81,9 @@ def rules_told(rules: list[dict[str, Any]]) -> list[str]:
     order = ("not_met", "cannot_tell", "met", "does_not_apply")
     lines = []
     for rule in sorted(rules, key=lambda rule: order.index(rule["status"])):
-        found = f" [{rule['value'] or 'nothing'}; {rule['limit']}]" if rule["limit"] else ""
+        found = ""
+        if rule["limit"] and rule["limit"] not in FLAGS:  # of a flag the sentence says it all
+            found = f" [found {rule['value'] or 'nothing'}, demanded {rule['limit']}]"
         lines.append(f"  {_MARKS[rule['status']]} {rule['id']}: {rule['sentence']}{found}")
         if rule["status"] in ("not_met", "cannot_tell"):
             lines += [f"      {text}" for text in (rule["reason"], rule["fix"] and f"→ {rule['fix']}") if text]

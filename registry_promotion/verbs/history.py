@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from registry_promotion.verbs._shared import gate_of, settings_arguments
+from registry_promotion.verbs._shared import clock_told, gate_of, settings_arguments
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,14 +31,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 def show(facts: dict[str, Any]) -> str:
     """The rows, oldest first, or what stood in each stage."""
     if "rows" not in facts:
-        lines = [f"{facts['model']} on {facts['at']}:"]
-        for stage, standing in facts["stages"].items():
-            told = (
-                f"version {standing['version']}, since {standing['since']}, by {standing['by']}"
-                if standing
-                else "nothing"
-            )
-            lines.append(f"  {stage:<11} {told}")
+        lines = [f"{facts['model']} on {clock_told(facts['at'])}:"]
+        lines += [f"  {stage:<11} {_stood(standing)}" for stage, standing in facts["stages"].items()]
         return "\n".join(lines)
     from registry_promotion.story import rows_of
 
@@ -46,5 +40,14 @@ def show(facts: dict[str, Any]) -> str:
     if not rows:
         return f"Nothing has happened to {facts['model']} yet. Next: homologate request {facts['model']} VERSION --to …"
     return "\n".join(
-        f"{row['at']}  {row['says']}, by {row['by']}" + (f": {row['reason']}" if row["reason"] else "") for row in rows
+        f"{clock_told(row['at'])}  {row['says']}, by {row['by']}" + (f": {row['reason']}" if row["reason"] else "")
+        for row in rows
     )
+
+
+def _stood(standing: dict[str, Any] | None) -> str:
+    """What stood in one stage, and by what right."""
+    if standing is None:
+        return "nothing"
+    how = ", BY A BROKEN GLASS" if standing["break_glass"] else ", a demonstration" if standing["demonstration"] else ""
+    return f"version {standing['version']}, since {clock_told(standing['since'])}, by {standing['by']}{how}"

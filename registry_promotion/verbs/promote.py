@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from registry_promotion.verbs._shared import gate_of, settings_arguments
+from registry_promotion.verbs._shared import clock_told, gate_of, settings_arguments
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +40,13 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 def show(facts: dict[str, Any]) -> str:
     """Where the version is now."""
     moved = facts["moved"]
+    if until := moved.get("expires_at"):
+        what = f"{moved['model']} version {moved['version']} is in {moved['stage']}"
+        return (
+            f"THE GLASS WAS BROKEN: {what} without a decision, until {clock_told(until)}; then it is overdue.\n\n"
+            f"Next: homologate request {moved['model']} {moved['version']} --to {moved['stage']} --reason …, or "
+            f"homologate rollback {moved['model']} --reason …"
+        )
     return (
         f"{moved['model']} version {moved['version']} is in {moved['stage']}.\n\n"
         f"Back: homologate rollback {moved['model']} --reason …"

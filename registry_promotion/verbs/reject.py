@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from registry_promotion.verbs._shared import add_comment, gate_of, settings_arguments
+from registry_promotion.verbs._shared import add_comment, answered_told, gate_of, settings_arguments
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,9 +25,4 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
 def show(facts: dict[str, Any]) -> str:
     """The request as it is now."""
-    request = facts["request"]
-    told = [
-        f"Request {request['id']} ({request['model']} {request['version']} to {request['stage']}): {request['state']}"
-    ]
-    told += [f"  {one['by']} {one['answer']}: {one['comment']}" for one in request["approvals"]]
-    return "\n".join([*told, "", f"Next: homologate request --show {request['id']}"])
+    return answered_told(facts["request"])

@@ -47,7 +47,8 @@ def show(facts: dict[str, Any]) -> str:
     """The request and every rule."""
     if "requests" in facts:
         lines = [
-            f"{one['id']}  {one['model']} {one['version']} → {one['stage']}  {one['state']}  by {one['requested_by']}"
+            f"{one['id']}  {one['model']} {one['version']} → {one['stage']}  {_state(one)}  by {one['requested_by']}: "
+            f"{one['reason']}"
             for one in facts["requests"]
         ]
         return "\n".join(lines) or "No requests. Ask with: homologate request MODEL VERSION --to STAGE --reason …"
@@ -61,3 +62,9 @@ def show(facts: dict[str, Any]) -> str:
     else:
         lines.append("Next: mend what refuses, register that, and ask for the new version.")
     return "\n".join(lines)
+
+
+def _state(request: dict[str, Any]) -> str:
+    """The state of a request, with how far it is where it waits."""
+    yes = sum(one["answer"] == "approved" for one in request["approvals"])
+    return f"{request['state']} ({yes} of {request['needed']} approvals)" if request["open"] else str(request["state"])

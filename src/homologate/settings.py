@@ -223,6 +223,12 @@ class PromotionSettings(_Strict):
     address: str | None = Field(
         None, description="the server's address as people type it, for links; None means as asked"
     )
+    ledger: str | None = Field(
+        None,
+        pattern=r"^(sqlite:///|postgresql(\+\w+)?://[^:@/]*@?[^@]*$)",
+        description="address of a ledger for a registry without a gate inside (Azure ML), without a password: that "
+        "comes from ~/.pgpass, $PGPASSWORD or a whole address in $HOMOLOGATE_LEDGER; None asks the server's gate",
+    )
     notify: NotifySettings = NotifySettings()
 
 

@@ -78,15 +78,92 @@ def shadow() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
+def trace() -> dict[str, Any]:
+    digest, at = "sha256:" + "0" * 64, "2026-03-01T12:00:00Z"
+    rule = {
+        "id": "recall",
+        "sentence": "Stops enough.",
+        "status": "met",
+        "value": "71%",
+        "limit": "at least 65%",
+        "reason": "",
+    }
+    return {
+        "schema": 1,
+        "kind": "trace",
+        "subject": {"digest": digest},
+        "verdict": "parts version 7 is in Production since 1 March, by rita; made by ann.",
+        "model": "parts",
+        "version": "7",
+        "bytes": {"recomputed": digest, "ledger": "sha256:" + "1" * 64, "size": 9},
+        "commit": {"commit": "a" * 40, "dirty": True},
+        "data": {"fingerprint": "sha256:" + "d" * 64, "run_id": "run-0"},
+        "runs": [
+            {"role": "run", "run_id": "f" * 32, "step": "export", "by": "ann", "started_at": at, "finished_at": None}
+        ],
+        "made_by": ["ann"],
+        "verification": {
+            "ok": False,
+            "checks": [{"id": "digest", "status": "not_met", "sentence": "Changed <bytes>."}],
+        },
+        "reports": [{"kind": "evaluation", "verdict": "Stops 58 of 60.", "measured_at": at}],
+        "files": {"evaluation/evaluation.json": "sha256:" + "e" * 64},
+        "requests": [
+            {
+                "request": "12",
+                "stage": "Production",
+                "by": "rita",
+                "at": at,
+                "reason": "better",
+                "policy": {"name": "production", "digest": "sha256:" + "9" * 64},
+                "demonstration": False,
+                "champion": None,
+                "verdict": "The evidence holds.",
+                "rules": [rule],
+                "answers": [{"by": "bob", "at": at, "answer": "approved", "comment": "<b>read</b>", "signed": True}],
+            }
+        ],
+        "events": [{"seq": 12, "says": "Version 7 asked", "at": at, "by": "rita", "reason": "better", "request": "12"}],
+        "deployments": [
+            {
+                "stage": "Production",
+                "since": at,
+                "until": None,
+                "by": "rita",
+                "how": "break_glass",
+                "request": "",
+                "demonstration": True,
+            }
+        ],
+        "ledger": {"head": "b" * 64, "rows": 40},
+        "prediction": {
+            "id": "0198",
+            "time": at,
+            "label": "non-compliant",
+            "probability": 0.91,
+            "threshold": 0.4,
+            "text": "The hose <burst>.",
+            "text_sha256": "sha256:" + "7" * 64,
+            "words": [{"word": "burst", "contribution": 1.2}, {"word": None, "contribution": -0.2}],
+            "digest": digest,
+            "same_bytes": True,
+            "role": "champion",
+            "in_production": {"version": "7", "since": at, "by": "rita"},
+        },
+    }
+
+
+@pytest.fixture(scope="module")
 def everything(
     evaluation: dict[str, Any],
     explanation: dict[str, Any],
     parity: dict[str, Any],
     shadow: dict[str, Any],
     comparison: dict[str, Any],
+    trace: dict[str, Any],
 ) -> dict[str, dict[str, Any]]:
     made = cards(evaluation, explanation, parity, comparison=comparison)
-    measured = (evaluation, explanation, parity, shadow, comparison)
+    measured = (evaluation, explanation, parity, shadow, comparison, trace)
     return {**{facts["kind"]: facts for facts in measured}, **made}
 
 

@@ -36,7 +36,7 @@ POLICY = """
 schema: 1
 name: tests-{lower}
 stage: {stage}
-says: What the tests of the server demand of a version.
+says: {says}
 rules:
   - id: clean-commit
     topic: provenance
@@ -102,7 +102,8 @@ class Gated:
         """MLflow's own client, as `user`."""
         from mlflow import MlflowClient
 
-        return MlflowClient(tracking_uri=self.url.replace("://", f"://{user}:{PASSWORD.replace(' ', '%20')}@"))
+        uri = self.url.replace("://", f"://{user}:{PASSWORD.replace(' ', '%20')}@")
+        return MlflowClient(tracking_uri=uri, registry_uri=uri)  # a command typed in this process may have set another
 
     def post(self, user: str, path: str, **fields: str) -> Answer:
         """A write to our own API."""
@@ -152,6 +153,7 @@ def start(
     backend: str = "",
     workers: int = 1,
     extra: tuple[str, ...] = (),
+    says: str = "What the tests of the server demand of a version.",
     notify: dict[str, Any] | None = None,
     environment: dict[str, str] | None = None,
 ) -> Gated:
@@ -160,7 +162,7 @@ def start(
     (home / "auth.ini").write_text(AUTH.format(home=home, password=PASSWORD))
     (home / "policies").mkdir(exist_ok=True)
     for stage, needed in (("Staging", 1), ("Production", 2)):
-        text = POLICY.format(lower=stage.lower(), stage=stage, approvals=needed)
+        text = POLICY.format(lower=stage.lower(), stage=stage, approvals=needed, says=says)
         (home / "policies" / f"{stage.lower()}.yaml").write_text(text)
     settings = home / "homologate.yaml"
     settings.write_text(

@@ -96,6 +96,23 @@ def test_a_server_killed_while_promotions_run_comes_back_with_one_version_and_no
     assert again.ask("bob", "GET", "/homologate/api/drift").json["drift"] == []
 
 
+def test_a_policy_edited_on_the_server_voids_what_was_approved_under_the_old_one(
+    home: Path, start_gated: Callable[..., Any], make_version: Callable[..., str]
+) -> None:
+    gated = start_gated(home)
+    version = make_version(gated)
+    request = gated.approved(version)
+    _kill(gated)
+    again = start_gated(home, says="What the tests of the server demand now.")
+    answer = again.post("ann", f"requests/{request}/promote")
+    assert answer.status == 403
+    assert "void" in answer.text
+    body = {"name": MODEL, "version": version, "stage": "Production"}
+    assert again.ask("ann", "POST", "/api/2.0/mlflow/model-versions/transition-stage", body).status == 403
+    assert version not in again.in_stage("Production")
+    _kill(again)
+
+
 def test_an_older_database_put_back_is_found_by_the_head_that_was_published(
     home: Path, start_gated: Callable[..., Any], make_version: Callable[..., str], tmp_path: Path
 ) -> None:

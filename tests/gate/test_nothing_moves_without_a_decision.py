@@ -143,6 +143,27 @@ def test_graphql_writes_nothing(gated: Any, version: str) -> None:
     assert gated.stage(version) == "None"
 
 
+def test_a_prompt_under_a_governed_name_gets_no_alias_of_a_stage(gated: Any, version: str) -> None:
+    with pytest.raises(Exception, match="names no run"):
+        gated.client("dan").register_prompt("brakes-prompt", "Judge {{part}}")
+    before = gated.alias("champion")
+    for name in ("brakes-prompt", "brakes"):
+        body = {"name": name, "alias": "champion", "version": version}
+        assert gated.ask("dan", "POST", ALIAS, body).status >= 400
+    assert gated.alias("champion") == before
+
+
+def test_a_webhook_is_told_and_moves_nothing(gated: Any, version: str) -> None:
+    body = {
+        "name": "mine",
+        "url": "https://example.org/hook",
+        "events": [{"entity": "MODEL_VERSION_ALIAS", "action": "CREATED"}],
+        "stage": "Production",
+    }
+    gated.ask("dan", "POST", "/api/2.0/mlflow/webhooks", body)
+    assert gated.stage(version) == "None"
+
+
 def test_extra_fields_in_other_requests_move_nothing(gated: Any, version: str) -> None:
     body = {
         "name": "brakes",

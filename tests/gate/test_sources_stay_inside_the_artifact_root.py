@@ -40,6 +40,18 @@ def test_a_source_elsewhere_is_refused(gated: Any, version: str, source: str) ->
     assert answer.json["error_code"] in ("PERMISSION_DENIED", "INVALID_PARAMETER_VALUE")
 
 
+def test_a_logged_model_of_mlflow_3_is_no_source(gated: Any, version: str) -> None:
+    dan = gated.client("dan")
+    run = dan.create_run(dan.get_experiment_by_name("tests").experiment_id)
+    logged = dan.create_logged_model(run.info.experiment_id, name="model", source_run_id=run.info.run_id)
+    for source in (f"models:/{logged.model_id}", logged.artifact_location):
+        with pytest.raises(Exception, match="is not among the artifacts of run"):
+            dan.create_model_version("brakes", source, run_id=run.info.run_id)
+    known = gated.client("ann").get_model_version("brakes", version)
+    with pytest.raises(Exception, match=r"PERMISSION_DENIED|INVALID_PARAMETER"):
+        dan.create_model_version("brakes", f"models:/{logged.model_id}", run_id=known.run_id)
+
+
 def test_a_version_must_name_its_run(gated: Any, version: str) -> None:
     known = gated.client("ann").get_model_version("brakes", version)
     with pytest.raises(Exception, match="names no run"):

@@ -315,3 +315,12 @@ def test_an_address_that_would_show_the_notices_to_others_is_refused_without_bei
     with pytest.raises(UsageError, match="HOMOLOGATE_WEBHOOK_URL") as caught:
         Webhook(WebhookSettings())
     assert "t0ken" not in str(caught.value)
+
+
+def test_the_head_of_the_ledger_is_published_by_the_same_webhook(receiver: Receiver) -> None:
+    from registry_promotion.publication import post_head
+
+    post_head({"head": "a" * 64, "rows": 12}, NotifySettings(webhook=WebhookSettings()))
+    headers, body = receiver.got[0]
+    assert headers["X-Homologate-Event"] == "ledger_head"
+    assert (json.loads(body)["head"], json.loads(body)["rows"]) == ("a" * 64, 12)

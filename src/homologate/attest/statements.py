@@ -12,6 +12,7 @@ One statement is about one model directory: its subject is the directory's diges
     shadow         how it answered real requests beside it   │
     model-card, data-card, responsible-ai   the same facts for other readers ┘
     approval       one person's answer to one request
+    trace          what a version rests on and what happened to it, told at one moment
 
 A statement is checked against its published schema when it is written and again when it is read.
 """
@@ -60,6 +61,7 @@ PREDICATE_TYPES = {
     "parity": "urn:homologate:parity:1",
     "responsible-ai": "urn:homologate:responsible-ai:1",
     "shadow": "urn:homologate:shadow:1",
+    "trace": "urn:homologate:trace:1",
     "training": "urn:homologate:training:1",
 }
 KINDS = tuple(PREDICATE_TYPES)

@@ -1,44 +1,42 @@
-"""The reviewers' desk: what the API and the pages can do, said once.
+"""The desk: what people can do at the gate, said once for the API, the pages and the release pipeline.
 
-Every write here goes through the gate and then the keeper; nothing is decided on this page of code.
+Every write here goes through the gate and then the mover; nothing is decided on this page of code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from homologate.errors import ModelError, RefusedError, UsageError
+from homologate.errors import ModelError, RefusedError, TrackingError, UsageError
 from homologate.settings import Settings
+from registry_promotion.difference import Differences
 from registry_promotion.drift import drift
 from registry_promotion.lifecycle import ALIASES, held, stage_named
+from registry_promotion.mover import GATE_TAGS, Mover
 from registry_promotion.policy import explain
-from registry_promotion.server._difference import Differences
-from registry_promotion.server._identity import acting_as_gate
-from registry_promotion.server._keeper import GATE_TAGS, Keeper
+from registry_promotion.shadow import DIGEST_TAG
+from registry_promotion.trace import trace_of
 
 __all__ = ["Desk"]
 
 
 class Desk:
-    """One server's desk.
+    """One registry's desk.
 
     Args:
-        keeper: the server's keeper.
+        mover: moves its versions.
         settings: the project's settings.
+        registry: MLflow's registry store, or what behaves like it.
+        address: where people reach the pages, without a trailing slash; empty where there are none.
     """
 
-    def __init__(self, keeper: Keeper, settings: Settings) -> None:
-        self.keeper, self.settings = keeper, settings
-        self.gate = keeper.gate
+    def __init__(self, mover: Mover, settings: Settings, registry: Any, address: Callable[[], str]) -> None:
+        self.mover, self.settings, self.registry = mover, settings, registry
+        self.gate = mover.gate
+        self._address = address
         self._differences = Differences(self.gate.evidence_source)
-
-    @property
-    def registry(self) -> Any:
-        """The guarded store."""
-        from mlflow.server.handlers import _get_model_registry_store
-
-        return _get_model_registry_store()
 
     # ── requests ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -49,9 +47,9 @@ class Desk:
             UsageError: the model is not governed, or the stage is not guarded.
             ModelError: there is no such version.
         """
-        if not self.keeper.governs(model):
+        if not self.mover.governs(model):
             raise UsageError(
-                f"{model!r} is not under the gate", legal=self.keeper.models, place="homologate.yaml, promotion.models"
+                f"{model!r} is not under the gate", legal=self.mover.models, place="homologate.yaml, promotion.models"
             )
         wanted = stage_named(stage)
         if wanted not in ALIASES:
@@ -72,6 +70,8 @@ class Desk:
         try:
             return self.registry.get_model_version(model, version)
         except MlflowException as error:
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise TrackingError(f"the registry does not answer: {error.message}") from error
             raise ModelError(
                 f"no version {version!r} of {model!r}", next_command=f"homologate history {model}"
             ) from error
@@ -99,18 +99,20 @@ class Desk:
     def promote(self, request: Any, user: str) -> dict[str, str]:
         """Make the move a request asks for."""
         version = self.version(request.model, request.version)
-        moved = self.keeper.move(self.registry, version, request.stage, user)
+        moved = self.mover.move(self.registry, version, request.stage, user)
         self._show_on_version(self.gate.find(request.id))
         return _moved(moved)
 
     def rollback(self, model: str, user: str, reason: str) -> dict[str, str]:
         """Put the previous Production version back."""
-        return _moved(self.keeper.rollback(self.registry, model, user, reason))
+        return _moved(self.mover.rollback(self.registry, model, user, reason))
 
     def break_glass(self, model: str, version: str, stage: str, user: str, reason: str) -> dict[str, str]:
         """Move without a decision, as a named admin, loudly."""
         known = self.version(model, version)
-        return _moved(self.keeper.break_glass(self.registry, known, stage_named(stage), user, reason))
+        moved = _moved(self.mover.break_glass(self.registry, known, stage_named(stage), user, reason))
+        stands = self.gate.standing(moved["model"], moved["stage"]) or {}
+        return {**moved, "expires_at": str(stands.get("expires_at") or "")}
 
     # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -140,9 +142,21 @@ class Desk:
             **found.verification,
         }
 
+    def trace(self, model: str, version: str) -> dict[str, Any]:
+        """Everything a version rests on and everything that happened to it."""
+        return trace_of(self, model, version)
+
+    def versions_of(self, digest: str) -> list[dict[str, str]]:
+        """The versions with these bytes, as the ledger recorded them or the registry claims."""
+        known = self.gate.versions_of(digest)
+        if re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
+            claimed = self.registry.search_model_versions(f"tags.`{DIGEST_TAG}` = '{digest}'", max_results=100)
+            known = [*known, *((v.name, str(v.version)) for v in claimed if (v.name, str(v.version)) not in known)]
+        return [{"model": model, "version": version} for model, version in known]
+
     def drift(self, models: Iterable[str] | None = None) -> list[dict[str, str]]:
         """What the registry says that the ledger does not, about `models` or every governed one."""
-        return list(drift(self.registry, self.gate, self.models() if models is None else models))
+        return list(drift(self.registry, self.gate, self.models() if models is None else models, self.mover.mend))
 
     def flips(self, request: Any, decision: Mapping[str, Any]) -> dict[str, Any]:
         """The items that changed verdict against the champion, with texts and highlights where they can be had."""
@@ -155,7 +169,7 @@ class Desk:
     def models(self) -> list[str]:
         """The governed models that exist."""
         found = self.registry.search_registered_models(max_results=1000)
-        return sorted(model.name for model in found if self.keeper.governs(model.name))
+        return sorted(model.name for model in found if self.mover.governs(model.name))
 
     def policies(self) -> dict[str, Any]:
         """Each stage's policy: its name, its digest and its demands in sentences."""
@@ -175,25 +189,23 @@ class Desk:
     # ── links ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def address(self, request: Any) -> str:
-        """Where a request is read by people."""
-        from flask import has_request_context
-        from flask import request as asked
-
-        root = self.settings.promotion.address or (asked.host_url if has_request_context() else "/")
-        return f"{root.rstrip('/')}/homologate/requests/{request.id}"
+        """Where a request is read by people: its page, or the command that shows it."""
+        root = self._address()
+        return f"{root}/homologate/requests/{request.id}" if root else f"homologate request --show {request.id}"
 
     def _show_on_version(self, request: Any) -> None:
         """Write the request's address and state where MLflow's own pages show them."""
         from mlflow.entities.model_registry import ModelVersionTag
 
         link = self.address(request)
-        with acting_as_gate():
+        with self.mover.acting():
             for key, value in (("request", link), ("state", f"{request.stage}: {request.state}")):
                 tag = ModelVersionTag(f"{GATE_TAGS}{key}", value)
                 self.registry.set_model_version_tag(request.model, request.version, tag)
             known = self.registry.get_model_version(request.model, request.version)
             if link not in (known.description or ""):
-                line = f"Asked to go to {request.stage}: [{link}]({link})"
+                shown = f"[{link}]({link})" if "://" in link else f"`{link}`"
+                line = f"Asked to go to {request.stage}: {shown}"
                 text = f"{known.description}\n\n{line}" if known.description else line
                 if len(text) <= 5000:  # the registry's limit; the tag says the same
                     self.registry.update_model_version(request.model, request.version, text)
