@@ -36,10 +36,10 @@ class EvidenceBundle:
         facts: believed facts by kind: reports (`evaluation`, `explanation`, `parity`, `comparison`, `data`, …) as
             written, and `training`, the predicate of the signed provenance.
         measured_at: when each report was measured, by kind, from its signed statement.
-        size: bytes of all stored files of the model directory, counted now, or None where they could not be read.
         verification: `VerificationReport.facts()` of the bundle: `{"ok", "digest", "checks"}`.
         authors: accounts that made the version's runs or registered it.
         places: where a person finds each report, by kind (an address or a path of the bundle).
+        size: bytes of all stored files of the model directory, counted now, or None where they could not be read.
     """
 
     model: str
@@ -47,10 +47,10 @@ class EvidenceBundle:
     digest: str | None
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     measured_at: Mapping[str, datetime] = field(default_factory=dict)
-    size: int | None = None
     verification: Mapping[str, Any] = field(default_factory=dict)
     authors: frozenset[str] = frozenset()
     places: Mapping[str, str] = field(default_factory=dict)
+    size: int | None = None
 
     def strangers(self) -> list[str]:
         """The kinds of report that are about other bytes, or cannot be about any."""

@@ -56,17 +56,18 @@ class Differences:
         return {**told, "limit": SHOWN}
 
     def drivers(self, model: str, version: str, decision: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The heaviest words of the explanation, beside the champion's: `before` (bool) and `rows`."""
+        """The heaviest words of the explanation and of the champion's: `before` (bool) and `rows`, heaviest now first.
+
+        A row has `word`, `now`, `before` and `change` as text; a word that one of them does not weigh has a dash there.
+        """
         if not _trusted(decision):
             return None
         ours = _words(self._facts(model, version, decision["digest"]))
         theirs: dict[str, float] = {}
         if decision["champion_version"]:
             theirs = _words(self._facts(model, decision["champion_version"], decision["champion_digest"]))
-        rows = [
-            {"word": word, "now": f"{weight:.3f}", "before": f"{theirs[word]:.3f}" if word in theirs else "—"}
-            for word, weight in list(ours.items())[:SHOWN]
-        ]
+        shown = dict.fromkeys([*list(ours)[:SHOWN], *list(theirs)[:SHOWN]])
+        rows = [_weighed(word, ours.get(word), theirs.get(word)) for word in shown]
         return {"before": bool(theirs), "rows": rows} if rows else None
 
     def _facts_now(self, model: str, version: str, digest: str) -> Mapping[str, Any]:
@@ -113,6 +114,13 @@ class Differences:
 
 def _trusted(decision: Mapping[str, Any]) -> bool:
     return any(rule["id"] == "verification" and rule["status"] == "met" for rule in decision["rules"])
+
+
+def _weighed(word: str, now: float | None, before: float | None) -> dict[str, str]:
+    """One word's importance in both explanations."""
+    told = {name: "—" if weight is None else f"{weight:.3f}" for name, weight in (("now", now), ("before", before))}
+    change = "new" if before is None else "gone" if now is None else f"{now - before:+.3f}"
+    return {"word": word, **told, "change": change}
 
 
 def _items(facts: Mapping[str, Any], kind: str = "evaluation", who: str = "") -> dict[str, tuple[str, float]]:

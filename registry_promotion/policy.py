@@ -59,9 +59,9 @@ Unit = Literal["count", "days", "flag", "hours", "megabytes", "milliseconds", "p
 
 UNITS: dict[str, str] = {
     "count": "{:g}",
-    "days": "{:.4g} days",
+    "days": "{:.1f} days",
     "flag": "{}",
-    "hours": "{:.4g} hours",
+    "hours": "{:.1f} hours",
     "megabytes": "{:.4g} MB",
     "milliseconds": "{:.4g} ms",
     "points": "{:+.4f}",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from homologate.evidence import evaluate_scorers
@@ -11,6 +13,7 @@ from homologate.settings import DataSettings, Settings
 from registry_promotion.judgement import judge
 from registry_promotion.policy import Policy, shipped_policies
 
+TOLD = ("data", "parity", "training")
 POLICIES = [*shipped_policies().values(), shipped_policies(demonstration=True)["Production"]]
 REPORTS = ("evaluation", "explanation")
 SETTINGS = Settings(data=DataSettings(source="rows.csv"))
@@ -25,6 +28,36 @@ def test_no_rule_on_a_complete_report_is_left_untold(
     results = [result for rule in read for result in judge(rule, facts, {})]
     assert results
     assert [(one.id, one.reason) for one in results if one.status == "cannot_tell"] == []
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
+def test_no_rule_on_parity_data_or_provenance_is_left_untold(
+    policy: Policy, trained: Any, tiny_model: Path, rows: pd.DataFrame, bundle: Any
+) -> None:
+    from homologate.attest import verify_bundle
+    from homologate.classifier import parity
+    from homologate.settings import DataSettings
+    from homologate.steps.prepare import facts_of
+
+    known = rows.assign(date="", component="hose", group=range(len(rows)), cause_start=-1)
+    facts = {
+        "parity": parity(trained[0].directory, tiny_model, rows[rows["split"] == "test"]),
+        "data": facts_of(known, DataSettings(), f"sha256:{'d' * 64}"),
+        "training": verify_bundle(bundle.model, bundle.evidence, bundle.trusted).statements["training"].predicate,
+    }
+    read = [rule for rule in policy.rules if rule.source in TOLD]
+    results = [result for rule in read for result in judge(rule, facts, {})]
+    assert results
+    assert [(one.id, one.reason) for one in results if one.status == "cannot_tell"] == []
+
+
+def test_a_policy_for_production_asks_about_everything_a_version_must_show() -> None:
+    asked = {rule.reads.split(".")[0] + "/" + rule.topic for rule in shipped_policies()["Production"].rules}
+    assert asked >= {
+        "evaluation/quality", "evaluation/leak", "evaluation/slices", "evaluation/behaviour", "evaluation/parity",
+        "explanation/explanation", "parity/parity", "training/provenance", "data/provenance", "age/evidence_age",
+        "comparison/champion", "staging/staging", "shadow/staging", "shadow/cost", "artifact/cost",
+    }  # fmt: skip
 
 
 def test_a_good_scorer_meets_what_the_demonstration_demands_of_its_reports(

@@ -100,6 +100,7 @@ def complete_evidence(digest: str = DIGEST, *, version: str = "7", **options: An
         "subject": {"digest": digest},
         "champion": {"version": "3", "digest": CHAMPION_DIGEST},
         "answers": 900,
+        "failed": 0,
         "agreement": interval(0.95, 0.92, 0.97),
         "latency_ms": {"p50": 20.0, "p95": 60.0},
     }

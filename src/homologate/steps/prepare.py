@@ -12,7 +12,7 @@ from homologate.steps.context import Context, Outcome, key_of
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["key", "prepare"]
+__all__ = ["facts_of", "key", "prepare"]
 
 ROOMS = ("dataset", "steps/prepare.py")
 CONTEXTS = {"train": "training", "valid": "validation", "test": "testing"}
@@ -46,7 +46,7 @@ def prepare(context: Context) -> Outcome:
         for part, used_for in CONTEXTS.items():
             rows = frame[frame["split"] == part]
             run.dataset(rows, name=f"{name}-{part}", context=used_for, digest=fingerprint(rows), source=settings.source)
-        facts = _facts(frame, settings, fingerprint(frame))
+        facts = facts_of(frame, settings, fingerprint(frame))
         run.tags({"homologate.data_fingerprint": facts["fingerprint"]})
         run.metrics({f"rows_{part}": facts["parts"][part]["rows"] for part in CONTEXTS})
         run.metrics({f"positive_share_{part}": facts["parts"][part]["positive_share"] for part in CONTEXTS})
@@ -57,7 +57,8 @@ def prepare(context: Context) -> Outcome:
     return Outcome(run.id, facts)
 
 
-def _facts(frame: pd.DataFrame, settings: DataSettings, fingerprint: str) -> dict[str, Any]:
+def facts_of(frame: pd.DataFrame, settings: DataSettings, fingerprint: str) -> dict[str, Any]:
+    """What the data report says of split rows, JSON-serialisable."""
     positive = settings.labels.positive
     parts = {}
     for part in CONTEXTS:
