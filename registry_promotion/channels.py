@@ -17,7 +17,7 @@ import urllib.request
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from urllib.parse import urlsplit
 
-from homologate.errors import HomologateError, UsageError
+from homologate.errors import UsageError
 
 if TYPE_CHECKING:
     import smtplib
@@ -33,16 +33,17 @@ TRY_LATER = frozenset({408, 425, 429})
 """Statuses below 500 that another try may change."""
 
 
-class SendError(HomologateError):
-    """A notice could not be sent.
+class SendError(Exception):
+    """A notice could not be sent. The postman's affair: no user ever meets it.
 
     Attributes:
+        problem: why.
         final: the receiver refused this very notice; sending it again will not help.
     """
 
-    def __init__(self, problem: str, *, final: bool = False, place: str = "") -> None:
-        super().__init__(problem, place=place)
-        self.final = final
+    def __init__(self, problem: str, *, final: bool = False) -> None:
+        super().__init__(problem)
+        self.problem, self.final = problem, final
 
 
 class Channel(Protocol):
@@ -165,11 +166,8 @@ class Mail:
         except smtplib.SMTPResponseException as error:
             raise SendError(f"the mail server answered {error.smtp_code}", final=error.smtp_code // 100 == 5) from None
         except (OSError, smtplib.SMTPException) as error:
-            raise SendError(f"no mail server takes it: {error}", place=self._place) from None
-
-    @property
-    def _place(self) -> str:
-        return f"{self._settings.host}:{self._settings.port}"
+            where = f"{self._settings.host}:{self._settings.port}"
+            raise SendError(f"no mail server takes it at {where}: {error}") from None
 
     def _server(self) -> smtplib.SMTP:
         import smtplib

@@ -49,7 +49,7 @@ def notice_of(row: Row, address: str) -> Notice | None:
     if entry.kind not in EVENTS:
         return None
     request = str(row.seq if entry.kind == "request" else entry.payload.get("request", ""))
-    page = f"{address}/homologate/requests/{request}" if request else f"{address}/homologate/models/{entry.model}"
+    page = _where(address, request, entry.model)
     subject = _one_line(_said(row))
     lines = [subject + ".", ""]
     if entry.reason:
@@ -57,7 +57,7 @@ def notice_of(row: Row, address: str) -> Notice | None:
     lines += [
         f"Bytes: {entry.digest or 'unknown'}",
         f"Row {row.seq} of the ledger, {timestamp(row.at)}",
-        f"Read it at {page}",
+        f"Read on: {page}",
     ]
     facts = {
         "event": entry.kind,
@@ -92,6 +92,13 @@ def _said(row: Row) -> str:
         "break_glass": f"THE GLASS WAS BROKEN: {who} put {what} into {entry.stage} without a decision",
     }[entry.kind]
     return f"[demonstration] {told}" if entry.payload.get("demonstration") else told
+
+
+def _where(address: str, request: str, model: str) -> str:
+    """Where to read on: a page, or the command where nobody said how the pages are reached."""
+    if not address:
+        return f"homologate request --show {request}" if request else f"homologate history {model}"
+    return f"{address}/homologate/" + (f"requests/{request}" if request else f"models/{model}")
 
 
 def _one_line(text: str) -> str:

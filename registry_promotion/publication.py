@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from homologate.attest.statements import timestamp
-from homologate.errors import StorageError, UsageError
+from homologate.errors import ServiceError, StorageError, UsageError
 from registry_promotion.verifier import heads_in
 
 if TYPE_CHECKING:
@@ -80,15 +80,18 @@ def post_head(head: Mapping[str, Any], settings: NotifySettings) -> None:
 
     Raises:
         UsageError: the settings name no webhook, or its variables are not set.
-        SendError: the webhook did not take it.
+        ServiceError: the webhook did not take it.
     """
-    from registry_promotion.channels import Webhook
+    from registry_promotion.channels import SendError, Webhook
 
     if settings.webhook is None:
         raise UsageError("no webhook is named", place="homologate.yaml, field promotion.notify.webhook", legal="{}")
     told = f"The ledger has {head['rows']} rows and the head {head['head']}"
     facts = {"event": "ledger_head", "text": told, **json.loads(line_of_head(head))}
-    Webhook(settings.webhook).post(f"head-{head['rows']}-{head['head'][:16]}", "ledger_head", facts)
+    try:
+        Webhook(settings.webhook).post(f"head-{head['rows']}-{head['head'][:16]}", "ledger_head", facts)
+    except SendError as error:
+        raise ServiceError(f"the head was not published: {error.problem}", place="the webhook") from error
 
 
 def _git(folder: Path, *words: str) -> str:

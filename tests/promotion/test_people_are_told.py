@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from homologate.errors import RefusedError, UsageError
+from homologate.errors import RefusedError, ServiceError, UsageError
 from homologate.settings import MailSettings, NotifySettings, WebhookSettings
 from registry_promotion.channels import Channel, SendError, Webhook, channels_of, signature_of
 from registry_promotion.gate import Gate
@@ -324,3 +324,6 @@ def test_the_head_of_the_ledger_is_published_by_the_same_webhook(receiver: Recei
     headers, body = receiver.got[0]
     assert headers["X-Homologate-Event"] == "ledger_head"
     assert (json.loads(body)["head"], json.loads(body)["rows"]) == ("a" * 64, 12)
+    receiver.answers = [500]
+    with pytest.raises(ServiceError, match="the webhook answered 500"):
+        post_head({"head": "a" * 64, "rows": 12}, NotifySettings(webhook=WebhookSettings()))
