@@ -1,94 +1,52 @@
 """Our server against the bare scorer on the same threads, and against `mlflow models serve` of the same directory.
 
 `python benchmarks/bench_serving.py [ROUNDS]` prints a line a budget; exit 1 on FAIL. The int8 model, single-text
-requests, every side in each round and the order turned round from one round to the next; the median of the rounds'
-ratios counts. The load generator runs on the same cores, and its cost is the servers' loss, not the bare scorer's.
+requests, every side in short slices, one after another, and the order turned round from one round to the next; the
+median of the rounds' ratios counts. The load generator runs on the same cores, and its cost is the servers' loss, not
+the bare scorer's. Keeping predictions is off: it is measured by itself.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import statistics
-import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from load import ask
 from real_model import real_model, texts
+from servers import PORTS, Running, int8_copy, settings_without_records, stock, transformers_flavour
 
 from homologate.local import program
 from homologate.scorer import Scorer
 
-SECONDS = 5.0
-PORTS = {"ours": 5481, "stock": 5482, "transformers": 5483}
-PATIENCE = 90.0
+SECONDS = 2.0
 
 
-class Running:
-    """A server process, and how long it took until it answered."""
-
-    def __init__(self, name: str, command: list[str]) -> None:
-        self.url = f"http://127.0.0.1:{PORTS[name]}"
-        begun = time.perf_counter()
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        # Stock serving starts uvicorn by name.
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        environment = {**os.environ, "PATH": path, "HF_HUB_OFFLINE": "1"}
-        self.process = subprocess.Popen(command, start_new_session=True, env=environment, **quiet)
-        while not self._answers():
-            if time.perf_counter() - begun > PATIENCE or self.process.poll() is not None:
-                raise SystemExit(f"{name} did not start: {' '.join(command)}")
-            time.sleep(0.02)
-        self.ready_after = time.perf_counter() - begun
-
-    def _answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/ping", timeout=1) as answer:  # noqa: S310 (loopback)
-                return bool(answer.status == 200)
-        except OSError:
-            return False
-
-    def memory(self) -> float:
-        """Megabytes of the whole process group, shared pages counted once (PSS)."""
-        group, total = os.getpgid(self.process.pid), 0
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                if os.getpgid(int(folder.name)) == group:
-                    rollup = (folder / "smaps_rollup").read_text()
-                    total += int(next(line for line in rollup.splitlines() if line.startswith("Pss:")).split()[1])
-            except OSError:
-                continue
-        return total / 1024
-
-    def stop(self) -> None:
-        """End the whole group."""
-        os.killpg(self.process.pid, signal.SIGTERM)
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-
-
-def main(rounds: int = 5) -> int:
+def main(rounds: int = 15) -> int:
     """Measure, print, and return the exit code."""
     model = real_model()
     asked = texts()
     cores = len(os.sched_getaffinity(0))
     with TemporaryDirectory() as scratch:
+        os.environ["HOMOLOGATE_SETTINGS"] = settings_without_records(Path(scratch))
         commands = {
             "ours": [
                 *[program("homologate"), "serve", str(model), "--precision", "int8"],
                 *["--port", str(PORTS["ours"]), "--max-waiting", "64"],
             ],
-            "stock": _stock(_int8_copy(model, Path(scratch)), PORTS["stock"]),
-            "transformers": _stock(_transformers_flavour(Path(scratch)), PORTS["transformers"]),
+            "shadowed": [
+                *[program("homologate"), "serve", str(model), "--precision", "int8"],
+                *["--port", str(PORTS["shadowed"]), "--max-waiting", "64"],
+                *["--challenger", str(int8_copy(model, Path(scratch), "other")), "--shadow-share", "0.1"],
+            ],
+            "stock": stock(int8_copy(model, Path(scratch), "int8"), PORTS["stock"]),
+            "transformers": stock(transformers_flavour(Path(scratch)), PORTS["transformers"]),
         }
         starts: dict[str, list[float]] = {"ours": [], "stock": []}
         for _ in range(2):
@@ -119,6 +77,8 @@ def main(rounds: int = 5) -> int:
         ("server, 32 callers: times stock pyfunc", figures["stock at 32"], ">=", 1.15),
         ("server, 8 callers: times stock transformers flavour", figures["transformers at 8"], ">=", 3.0),
         ("server, 1 caller: p99 of the bare scorer's", figures["p99"], "<=", 1.3),
+        ("server: answers/s with a shadow of a tenth, of those without", figures["shadowed"], ">=", 0.85),
+        ("server: cost of an answer with words of one without", figures["explained"], "<=", 1.2),
         ("server: time to ready of stock's", ready["ours"] / ready["stock"], "<=", 0.35),
         ("server: memory of stock's", memory["ours"] / memory["stock"], "<=", 0.6),
     ]
@@ -135,10 +95,11 @@ def _measure(
 ) -> dict[str, float]:
     typed = [{"text": text} for text in asked]
     protocol = [{"inputs": [text]} for text in asked]
+    explained = [{"inputs": [text], "params": {"explain": True}} for text in asked]
     found: dict[str, list[float]] = {}
 
-    def served(name: str, callers: int) -> float:
-        told = ask(running[name].url, "/invocations", protocol, callers, SECONDS)
+    def served(name: str, callers: int, bodies: list[Any] | None = None) -> float:
+        told = ask(running[name].url, "/invocations", bodies or protocol, callers, SECONDS)
         if told["faults"]:
             raise SystemExit(f"{name}: {told['faults']:.0f} of {told['answers']:.0f} answers were not 200")
         return told["answers"] / told["seconds"]
@@ -152,15 +113,19 @@ def _measure(
             ("stock 8", lambda: served("stock", 8)),
             ("ours 32", lambda: served("ours", 32)),
             ("stock 32", lambda: served("stock", 32)),
+            ("shadowed 8", lambda: served("shadowed", 8)),
+            ("explained 8", lambda: served("ours", 8, explained)),
             ("bare again", lambda: bare(scorer, asked, threads)),
         ]
-        if number < 2:
+        if number % 4 == 0:
             sides.append(("transformers 8", lambda: served("transformers", 8)))
         got = {name: side() for name, side in (sides if number % 2 == 0 else reversed(sides))}
         limit = (got["bare"] + got["bare again"]) / 2
         for callers in (8, 32):
             found.setdefault(f"bare at {callers}", []).append(got[f"ours {callers}"] / limit)
             found.setdefault(f"stock at {callers}", []).append(got[f"ours {callers}"] / got[f"stock {callers}"])
+        found.setdefault("shadowed", []).append(got["shadowed 8"] / got["ours 8"])
+        found.setdefault("explained", []).append(got["ours 8"] / got["explained 8"])
         if "transformers 8" in got:
             found.setdefault("transformers at 8", []).append(got["ours 8"] / got["transformers 8"])
         found.setdefault("bare", []).append(limit)
@@ -203,42 +168,5 @@ def bare_p99(scorer: Scorer, asked: list[str]) -> float:
     return sorted(took)[int(len(took) * 0.99)] * 1000
 
 
-def _stock(model: Path, port: int) -> list[str]:
-    words = ["models", "serve", "-m", str(model), "--env-manager", "local", "--host", "127.0.0.1"]
-    return [program("mlflow"), *words, "--port", str(port), "--workers", "1"]
-
-
-def _int8_copy(model: Path, scratch: Path) -> Path:
-    """The same directory, answering at int8 by default: stock requests cannot choose without a parameter."""
-    import json
-    import shutil
-
-    copy = scratch / "int8"
-    shutil.copytree(model, copy)
-    facts = json.loads((copy / "scorer.json").read_text())
-    (copy / "scorer.json").write_text(json.dumps(facts | {"precision": "int8"}))
-    return copy
-
-
-def _transformers_flavour(scratch: Path) -> Path:
-    """MiniLM as MLflow's transformers flavour has it, in a process of its own: torch must not warm up this one."""
-    code = (
-        "import sys, warnings; warnings.simplefilter('ignore')\n"
-        "import mlflow.transformers\n"
-        "from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline\n"
-        "from homologate.classifier._encoder import encoder_directory\n"
-        "home = str(encoder_directory('minilm'))\n"
-        "model = AutoModelForSequenceClassification.from_pretrained(home, num_labels=2)\n"
-        "pipe = pipeline('text-classification', model=model, tokenizer=AutoTokenizer.from_pretrained(home))\n"
-        "mlflow.transformers.save_model(pipe, sys.argv[1], pip_requirements=['transformers', 'torch'])\n"
-    )
-    out = scratch / "transformers"
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run([sys.executable, "-c", code, str(out)], capture_output=True, text=True, env=environment)
-    if done.returncode:
-        raise SystemExit(f"the transformers flavour cannot be made:\n{done.stderr[-2000:]}")
-    return out
-
-
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 5))
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 15))

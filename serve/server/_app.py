@@ -33,12 +33,41 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     503: {"model": ErrorBody, "description": "no thread was free before the deadline, or the server is leaving"},
     504: {"model": ErrorBody, "description": "the answer was not ready before the deadline"},
 }
+_TEXT = {"type": "string", "minLength": 1}
+_PARAMS = {
+    "type": "object",
+    "properties": {"explain": {"type": "boolean"}, "precision": {"type": "string"}},
+    "additionalProperties": False,
+}
+_ROWS = {
+    "type": "array",
+    "minItems": 1,
+    "items": {"type": "object", "required": ["text"], "properties": {"text": _TEXT}},
+}
+_TEXTS = {"anyOf": [_TEXT, {"type": "array", "minItems": 1, "items": _TEXT}, _ROWS]}
+_FORMS = {
+    "inputs": _TEXTS,
+    "instances": _TEXTS,
+    "dataframe_records": _ROWS,
+    "dataframe_split": {
+        "type": "object",
+        "required": ["columns", "data"],
+        "properties": {
+            "columns": {"type": "array", "items": {"type": "string"}, "contains": {"const": "text"}},
+            "data": {"type": "array", "minItems": 1, "items": {"type": "array"}},
+        },
+    },
+}
 _INVOCATION = {
     "requestBody": {
         "required": True,
         "content": {
             JSON: {
-                "schema": {"type": "object"},
+                "schema": {
+                    "type": "object",
+                    "properties": {"params": _PARAMS},
+                    "oneOf": [{"required": [form], "properties": {form: shape}} for form, shape in _FORMS.items()],
+                },
                 "examples": {
                     "inputs": {"value": {"inputs": [TEXT]}},
                     "dataframe_split": {"value": {"dataframe_split": {"columns": ["text"], "data": [[TEXT]]}}},

@@ -38,8 +38,12 @@ async def score(service: Service, asked: Asked) -> Reply:
     media_type(asked.said(b"content-type"), (JSON,))
     question = _question(await read_body(asked, service.limits))
     texts = checked_texts([question.text], service.limits)
-    model, (answer,) = await service.judge(asked, texts, question.explain)
-    return Reply(_encode(_scored(answer, model, asked.request_id)), model)
+    occlude = question.explain == "occlusion"
+    model, (answer,) = await service.judge(asked, texts, bool(question.explain), occlude=occlude)
+    told = _scored(answer, model, asked.request_id)
+    if question.explain:
+        told["explained_by"] = "occlusion" if occlude else "shares"
+    return Reply(_encode(told), model)
 
 
 async def invocations(service: Service, asked: Asked) -> Reply:
@@ -65,7 +69,7 @@ def _question(body: bytes) -> ScoreRequest:
         raise DataError(
             f"{first['msg']}: {first['input']!r:.60}",
             place=f"field {field}",
-            legal='{"text": "…", "explain": true or false}',
+            legal='{"text": "…", "explain": true, false or "occlusion"}',
         ) from None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -29,8 +29,10 @@ class ScoreRequest(BaseModel):
         strict=True, extra="forbid", json_schema_extra={"examples": [{"text": TEXT}, {"text": TEXT, "explain": True}]}
     )
 
-    text: str = Field(description="the description of a component")
-    explain: bool = Field(False, description="whether to add the words that decided")
+    text: str = Field(description="the description of a component", json_schema_extra={"minLength": 1})
+    explain: bool | Literal["occlusion"] = Field(
+        False, description="whether to add the words that decided; `occlusion`: by the slow method, an answer a word"
+    )
 
 
 class WordShare(BaseModel):
@@ -62,6 +64,7 @@ class ScoreResponse(BaseModel):
     words: list[WordShare] | None = Field(None, description="only on request")
     bias: float | None = Field(None, description="bias + remainder + every contribution = the logit; only on request")
     remainder: float | None = Field(None, description="what the marks around the text carry; only on request")
+    explained_by: Literal["shares", "occlusion"] | None = Field(None, description="only on request")
     model: ModelFacts
 
     model_config = ConfigDict(

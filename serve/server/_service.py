@@ -18,6 +18,7 @@ from serve.server._challenger import Challenger
 from serve.server._limits import Limits
 from serve.server._metrics import Metrics
 from serve.server._model import ServedModel
+from serve.server._occlusion import occluded
 from serve.server._place import RegistryFacts
 from serve.server._pool import Pool, Ran
 from serve.server._problem import Problem
@@ -59,9 +60,9 @@ class Service:
         return False
 
     async def judge(
-        self, asked: Asked, texts: list[str], explain: bool, precision: str = ""
+        self, asked: Asked, texts: list[str], explain: bool, precision: str = "", *, occlude: bool = False
     ) -> tuple[ServedModel, list[Answer]]:
-        """The model that judged, and its answers in the order of `texts`.
+        """The model that judged, and its answers in the order of `texts`; with `occlude`, of the first alone.
 
         Work stops when the client leaves or the deadline passes; only what a thread is running at that moment (at
         most sixteen texts) is finished for nobody.
@@ -89,7 +90,10 @@ class Service:
                     model, role = other, "canary"
             if ran is None:
                 ran = await self.pool.answers(champion.scorer, texts, explain, deadline)
-        answers = ran.answers
+            answers = ran.answers
+            if occlude:
+                left = self.limits.deadline - (time.perf_counter() - asked.begun)
+                answers = [await occluded(self.pool, model.scorer, texts[0], answers[0], left)]
         asked.noted = Noted(model, role, [answer.label for answer in answers], answers[0].probability, explain)
         if self.collector is not None:
             at, seconds, who = asked.came_at, time.perf_counter() - asked.begun, asked.caller

@@ -28,11 +28,11 @@ class Telemetry:
     """Sends what finished. Made by `open_telemetry`.
 
     Args:
-        exporters: by signal, what sends it; a signal without one is not sent.
+        make: what sends, by signal, for a provider of traces; a signal without one is not sent.
         pool: whose work is counted when the counts are sent.
     """
 
-    def __init__(self, exporters: Mapping[str, Any], pool: Pool) -> None:
+    def __init__(self, make: Callable[[Any], Mapping[str, Any]], pool: Pool) -> None:
         from opentelemetry.metrics import Observation
         from opentelemetry.propagate import extract
         from opentelemetry.sdk._logs import LoggerProvider
@@ -48,7 +48,7 @@ class Telemetry:
         self._extract = extract
         self._traces = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._logs = LoggerProvider(resource=resource, shutdown_on_exit=False)
-        readers = []
+        exporters, readers = make(self._traces), []
         if "TRACES" in exporters:
             self._traces.add_span_processor(BatchSpanProcessor(exporters["TRACES"]))
         if "LOGS" in exporters:
@@ -132,9 +132,9 @@ def open_telemetry(pool: Pool) -> Telemetry | None:
     if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return None
     if os.environ.get(CONNECTION_VARIABLE):
-        return Telemetry(_application_insights(), pool)
-    exporters = {signal: make() for signal, make in _otlp().items()}
-    return Telemetry(exporters, pool) if exporters else None
+        return Telemetry(_application_insights, pool)
+    makers = _otlp()
+    return Telemetry(lambda _: {signal: make() for signal, make in makers.items()}, pool) if makers else None
 
 
 def _otlp() -> dict[str, Callable[[], Any]]:
@@ -156,18 +156,20 @@ def _otlp() -> dict[str, Callable[[], Any]]:
     return {signal: makers[signal] for signal in wanted}
 
 
-def _application_insights() -> dict[str, Any]:
+def _application_insights(traces: Any) -> dict[str, Any]:
     try:
         from azure.monitor.opentelemetry import exporter as azure
     except ImportError as error:
         raise UsageError(
             "Application Insights is asked for, and its exporter is not installed",
             place=f"${CONNECTION_VARIABLE}",
-            next_command="pip install -r requirements/appinsights.txt  # beside the lock, which it leaves as it is",
+            next_command="uv pip install --require-hashes --no-deps -r requirements/appinsights.txt",
         ) from error
-    os.environ.setdefault("APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL", "true")
+    # The exporter's own reports to its maker: off, unless the operator says otherwise.
+    for variable in ("STATSBEAT_DISABLED_ALL", "CONTROLPLANE_DISABLED"):
+        os.environ.setdefault(f"APPLICATIONINSIGHTS_{variable}", "true")
     return {
-        "TRACES": azure.AzureMonitorTraceExporter(),
+        "TRACES": azure.AzureMonitorTraceExporter(tracer_provider=traces),
         "METRICS": azure.AzureMonitorMetricExporter(),
         "LOGS": azure.AzureMonitorLogExporter(),
     }

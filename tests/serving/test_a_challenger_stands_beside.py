@@ -143,6 +143,52 @@ def test_a_good_canary_stays(serve: Callable[..., Any], model_directory: Path, t
     assert standing(server)["agreement"] == 1.0
 
 
+def test_what_was_counted_becomes_signed_evidence_that_the_gate_finds(
+    serve: Callable[..., Any],
+    model_directory: Path,
+    other_directory: Path,
+    mlflow_server: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from mlflow import MlflowClient
+    from mlflow.artifacts import download_artifacts
+
+    from homologate.attest import load_trusted_keys, read_evidence, verify_envelope
+    from homologate.cli import main
+    from registry_promotion.shadow import shadow_files, shadow_runs
+
+    server = serve(model_directory, "--challenger", other_directory, "--shadow-share", "1")
+    file = tmp_path / "homologate.yaml"
+    file.write_text(json.dumps({"home": str(tmp_path), "experiment": "shadow"}))
+    for variable in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):  # the second is what the command would leave behind
+        monkeypatch.setenv(variable, mlflow_server)
+    words = ["shadow", "--server", server.url, "--settings", str(file), "--json"]
+    assert main(words) == 8
+    assert "no text was answered by two versions yet" in capsys.readouterr().err
+    ask(server, 24)
+    until(lambda: standing(server)["answers"] == 24, 20, "24 answers of both")
+    assert main(words) == 0
+    told = json.loads(capsys.readouterr().out)
+    digest = digest_of(other_directory)
+    assert (told["digest"], told["answers"]) == (digest, 24)
+    client = MlflowClient(tracking_uri=mlflow_server)
+    (run,) = shadow_runs(client, client.get_experiment_by_name("shadow").experiment_id, digest)
+
+    def read(location: str) -> dict[str, bytes]:
+        return read_evidence(download_artifacts(location, dst_path=str(tmp_path / "got"), tracking_uri=mlflow_server))
+
+    files = shadow_files([run], read)
+    statement = verify_envelope(files["shadow/shadow.intoto.json"], load_trusted_keys(tmp_path))
+    assert (statement.kind, statement.subject) == ("shadow", digest)
+    facts = json.loads(files["shadow/shadow.json"])
+    assert facts["champion"]["digest"] == digest_of(model_directory)
+    assert facts["agreement"]["low"] <= facts["agreement"]["value"] < facts["agreement"]["high"]
+    assert facts["latency_ms"]["p95"] > 0
+    assert b"<h2" in files["shadow/shadow.html"]
+
+
 def test_one_version_beside_it_and_no_more(model_directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from homologate.cli import main
 

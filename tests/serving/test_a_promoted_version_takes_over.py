@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
+import socket
 import threading
 import uuid
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -15,6 +19,7 @@ import requests
 from homologate.attest import digest_of
 from homologate.errors import ModelError, RefusedError, StorageError, TrackingError
 from homologate.versions import DIGEST_TAG, Reference, obtain, open_registry, parse_reference
+from tests.serving.conftest import until
 
 TEXT = "The lamp from lot 7 cracked below the limit at 61 units."
 
@@ -130,6 +135,98 @@ def test_a_registry_that_goes_down_changes_nothing_but_what_is_said(
     house.register(model_directory, stage="Production")
     server.await_event("model_replaced")
     assert server.health().json()["registry"] == {"reachable": True, "fault": None}
+    assert server.stop() == 0
+
+
+class Line:
+    """A wire to a server that can be cut: every connection to `url` is passed on while it is whole."""
+
+    def __init__(self, to: str) -> None:
+        self._to = ("127.0.0.1", urlsplit(to).port or 80)
+        self._door = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._door.getsockname()[1]}"
+        self.mend()
+
+    def mend(self) -> None:
+        if self._door.fileno() < 0:
+            self._door = socket.create_server(("127.0.0.1", urlsplit(self.url).port or 0))
+        threading.Thread(target=self._pass_on, args=(self._door,), daemon=True).start()
+
+    def cut(self) -> None:
+        self._door.shutdown(socket.SHUT_RDWR)
+        self._door.close()
+
+    def _pass_on(self, door: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = door.accept()
+                far = socket.create_connection(self._to)
+                for one, other in ((near, far), (far, near)):
+                    threading.Thread(target=self._pour, args=(one, other), daemon=True).start()
+
+    @staticmethod
+    def _pour(one: socket.socket, other: socket.socket) -> None:
+        with one, contextlib.suppress(OSError):
+            while data := one.recv(65536):
+                other.sendall(data)
+            other.shutdown(socket.SHUT_WR)
+
+
+def test_a_registry_out_of_reach_is_told_and_met_again(
+    serve: Callable[..., Any], house: House, model_directory: Path, other_directory: Path
+) -> None:
+    first = house.register(model_directory, stage="Production")
+    line = Line(house.uri)
+    words = (f"models:/{house.name}/Production", "--poll", "0.2")
+    server = serve(*words, environment={"MLFLOW_TRACKING_URI": line.url})
+    line.cut()
+    assert "does not answer" in server.await_event("registry_fault")["fault"]
+    health = server.health().json()
+    assert (health["status"], health["registry"]["reachable"]) == ("ready", False)
+    assert server.score(TEXT).json()["model"]["version"] == first
+    second = house.register(other_directory, stage="Production")
+    line.mend()
+    server.await_event("registry_back")
+    assert server.await_event("model_replaced")["now"] == second
+    assert server.stop() == 0
+    line.cut()
+
+
+def test_a_full_disk_keeps_the_old_version_and_is_tried_again(
+    serve: Callable[..., Any], house: House, model_directory: Path, other_directory: Path
+) -> None:
+    first = house.register(model_directory, stage="Production")
+    server = follow(serve, house)
+    # No file of this process may grow beyond a kilobyte: neither the model's nor its log.
+    whole = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (1000, whole[1]))
+    second = house.register(other_directory, stage="Production")
+    until(lambda: "refused" in server.health().json(), 20, "refusal")
+    health = server.health().json()
+    assert (health["status"], health["model"]["version"], health["refused"]["version"]) == ("ready", first, second)
+    assert "cannot fetch the model: File too large" in health["refused"]["because"]
+    assert {server.score(TEXT).json()["model"]["version"] for _ in range(20)} == {first}
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, whole)
+    until(lambda: server.health().json()["model"]["version"] == second, 20, "second version")
+    assert server.stop() == 0
+
+
+def test_the_version_in_staging_stands_beside_production_and_leaves_with_it(
+    serve: Callable[..., Any], house: House, model_directory: Path, other_directory: Path
+) -> None:
+    first = house.register(model_directory, stage="Production")
+    staging = ("--challenger", f"models:/{house.name}/Staging", "--shadow-share", "1")
+    server = follow(serve, house, *staging)
+    assert server.health().json()["challenger"]["model"] is None
+    second = house.register(other_directory, stage="Staging")
+    assert server.await_event("challenger")["version"] == second
+    server.score(TEXT)
+    until(lambda: server.health().json()["challenger"]["answers"] == 1, 10, "an answer of both")
+    house.move(second, "Production")
+    assert server.await_event("model_replaced")["now"] == second
+    assert server.await_event("challenger_gone")["was"] == second
+    assert server.health().json()["challenger"]["model"] is None
+    assert server.score(TEXT).json()["model"]["version"] == second != first
     assert server.stop() == 0
 
 

@@ -44,7 +44,23 @@ def test_the_answer_is_the_scorers(server: Any, model_directory: Path) -> None:
     assert [word["contribution"] for word in told["words"]] == [word.contribution for word in expected.words]
     total = told["bias"] + told["remainder"] + sum(word["contribution"] for word in told["words"])
     assert total == pytest.approx(expected.logit)
-    assert not {"words", "bias", "remainder"} & server.score(TEXT).json().keys()
+    assert not {"words", "bias", "remainder", "explained_by"} & server.score(TEXT).json().keys()
+
+
+def test_the_slow_explanation_is_occlusion_and_the_words_still_carry_the_whole_verdict(
+    server: Any, model_directory: Path
+) -> None:
+    scorer = Scorer(model_directory)
+    whole = scorer.answer(TEXT, explain=True)
+    told = server.score(TEXT, explain="occlusion").json()
+    assert (told["label"], told["explained_by"]) == (whole.label, "occlusion")
+    for word in told["words"]:
+        without = scorer.answer(TEXT[: word["start"]] + TEXT[word["end"] :])
+        assert word["contribution"] == pytest.approx(whole.logit - without.logit, abs=1e-4)
+    total = told["bias"] + told["remainder"] + sum(word["contribution"] for word in told["words"])
+    assert total == pytest.approx(whole.logit, abs=1e-4)
+    assert server.score("lamp", explain="occlusion").status_code == 200
+    assert server.score(TEXT, explain=True).json()["explained_by"] == "shares"
 
 
 def test_a_verdict_never_depends_on_who_else_is_in_the_request(server: Any) -> None:

