@@ -15,7 +15,7 @@ from registry_promotion.client import GateClient, quoted
 __all__ = ["Demonstration"]
 
 WAY = ("Staging", "Production")
-REASON = "a demonstration: `make run` shows the way through the gate"
+REASON = "a demonstration: make run shows the way through the gate"
 COMMENT = "a demonstration: nobody read the reports"
 
 
@@ -93,14 +93,21 @@ class Demonstration:
         """The last request for this stage if it still waits, or was said no to for a reason that still stands."""
         found = self._author.get("requests", model=self.model)["requests"]
         mine = [one for one in found if (one["version"], one["stage"]) == (self.version, stage)]
-        if not mine or mine[0]["state"] not in ("open", "approved", "refused", "rejected"):
+        last = mine[0] if mine else None
+        if last is None or last["state"] not in ("open", "approved", "refused", "rejected"):
             return None
-        shown = self._author.get(f"requests/{mine[0]['id']}")
-        if mine[0]["state"] == "refused" and shown["decision"]["evidence_passes"]:
-            return None  # what was missing is there now
-        if not mine[0]["open"]:
-            self._say(f"request {mine[0]['id']} to {stage} was {mine[0]['state']} before; nothing has changed since")
-        return shown
+        if last["state"] == "refused" and self._judged_otherwise_today(last):
+            return None
+        if not last["open"]:
+            self._say(f"request {last['id']} to {stage} was {last['state']} before; nothing has changed since")
+        return self._author.get(f"requests/{last['id']}")
+
+    def _judged_otherwise_today(self, request: Any) -> bool:
+        """Whether the policy or the champion is another one now; the version's bytes and evidence are sealed."""
+        policy = self._author.get("policies")["policies"].get(request["stage"], {})
+        champion = self._author.get(f"models/{quoted(self.model)}/current")["stages"]["Production"]
+        now = (policy.get("digest"), champion["digest"] if champion else None)
+        return bool(now != (request["policy_digest"], request["champion_digest"]))
 
     def _ask(self, stage: str) -> Any:
         asked = self._author.post("requests", model=self.model, version=self.version, stage=stage, reason=REASON)

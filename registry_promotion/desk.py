@@ -84,9 +84,9 @@ class Desk:
         """One request."""
         return self.gate.find(request_id)
 
-    def decide(self, request: Any) -> Any:
-        """The decision as of now."""
-        return self.gate.decide(request.id)
+    def decision(self, request: Any) -> dict[str, Any]:
+        """The decision as facts: as of now while the request is open, as recorded once it is closed."""
+        return dict(self.gate.told(request.id))
 
     def answer(self, request_id: str, user: str, comment: str, *, approve: bool) -> Any:
         """Approve or reject; the request as it is then."""

@@ -114,7 +114,7 @@ def judge(rule: Rule, facts: Mapping[str, Any], places: Mapping[str, str]) -> It
             limit=rule.demand,
             reason=reason,
             fix=rule.fix if status in ("not_met", "cannot_tell") else "",
-            evidence=places.get(rule.source, ""),
+            evidence=places.get(each or "" if rule.source == "age" else rule.source, ""),
         )
 
 

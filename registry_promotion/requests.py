@@ -21,6 +21,7 @@ from registry_promotion.decision import Approval, Champion, Decision, EvidenceBu
 from registry_promotion.ledger import Entry, Ledger
 from registry_promotion.lifecycle import ALIASES, stage_named
 from registry_promotion.policy import Policy
+from registry_promotion.record import as_recorded
 from registry_promotion.standing import Request, Standing
 
 __all__ = ["EvidenceSource", "Requests"]
@@ -149,6 +150,18 @@ class Requests(Book):
         evidence = replace(evidence, authors=evidence.authors | asked.authors)
         champion = self._champion(standing, evidence)
         return self._decide(standing, policy, evidence, champion, asked.requested_by, asked.approvals)
+
+    def told(self, request_id: str) -> dict[str, Any]:
+        """The decision as facts: as of now while the request is open, as recorded once it is closed.
+
+        Raises:
+            UsageError: no such request.
+        """
+        asked = self.find(request_id)
+        if asked.open:
+            return self.decide(request_id).facts()
+        [row] = self.ledger.rows_at([int(asked.id)])
+        return as_recorded(asked, row.entry.payload["decision"])
 
     def find(self, request_id: str) -> Request:
         """One request as it is now.

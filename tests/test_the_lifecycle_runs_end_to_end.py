@@ -6,11 +6,13 @@ Its rows are so simple that one word gives the label away, which even the demons
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
 import re
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -121,10 +123,18 @@ def write_project(
 
 @pytest.fixture(scope="module")
 def started(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, str]]:
-    """A demonstration's home with its gated server running, and what the first start said."""
+    """A demonstration's home with its gated server running, and what the first start said.
+
+    It is the second: the first was killed while MLflow made its tables.
+    """
     made = write_project(tmp_path_factory.mktemp("project"), "", tiny_encoder, admins=["admin"])
+    (made.folder / "home" / "server").mkdir(parents=True)
+    (made.folder / "home" / "server" / "first-start-unfinished").touch()
+    with contextlib.closing(sqlite3.connect(made.folder / "home" / "mlflow.db")) as half:
+        half.execute("CREATE TABLE review_queues (queue_id INTEGER)")
     answer = made.homologate("up", "--demo", "--server-only", "--json")
     assert answer.returncode == 0, answer.stderr
+    assert "they are set aside and made anew" in answer.stderr
     assert json.loads(answer.stdout)["demonstration"] is True
     made = made._replace(server=json.loads(answer.stdout)["tracking_uri"])
     with pytest.MonkeyPatch.context() as patch:

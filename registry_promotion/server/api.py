@@ -3,7 +3,7 @@
     GET  health                                  the gate is here, and who you are
     GET  requests?model=&state=                  requests, newest first
     POST requests                                {model, version, stage, reason}: ask; every rule is answered at once
-    GET  requests/ID                             one request and its decision as of now
+    GET  requests/ID                             one request and its decision: now, or as recorded once it is closed
     POST requests/ID/approve                     {comment}
     POST requests/ID/reject                      {comment}
     POST requests/ID/promote                     make the move the request asks for
@@ -91,7 +91,7 @@ def api(desk: Desk) -> Blueprint:
         permissions.require("read", found.model, user_or_none())
         return {
             "request": found.facts(),
-            "decision": desk.decide(found).facts(),
+            "decision": desk.decision(found),
             "address": desk.address(found),
         }
 

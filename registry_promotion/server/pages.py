@@ -112,7 +112,7 @@ def pages(desk: Desk) -> Blueprint:
         found = desk.find(request_id)
         user = user_or_none()
         permissions.require("read", found.model, user)
-        decision = desk.decide(found).facts()
+        decision = desk.decision(found)
         facts = found.facts()
         form = None
         if user and facts["open"]:

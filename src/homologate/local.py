@@ -30,6 +30,8 @@ HOST = "127.0.0.1"
 STATE_FILE = "services.json"
 START_SECONDS = 180.0
 STOP_SECONDS = 20.0
+CHANCES = 3
+"""How often a start is tried anew where another program took the port between its choice and its use."""
 
 _let_go: list[subprocess.Popen[bytes]] = []
 """Daemons outlive the command that started them; a reference keeps Popen from calling that a mistake."""
@@ -105,24 +107,37 @@ class Services:
             if name in running:
                 say(f"restarting {name}: it served {running[name].about}")
                 _stop(running[name])
-            chosen = _free_port(port)
-            url = f"http://{HOST}:{chosen}"
-            log = self.home / "logs" / f"{name}.log"
-            log.parent.mkdir(parents=True, exist_ok=True)
-            with log.open("ab") as sink:
-                process = subprocess.Popen(  # noqa: S603 (our own words)
-                    list(command(chosen)),
-                    stdin=subprocess.DEVNULL,
-                    stdout=sink,
-                    stderr=subprocess.STDOUT,
-                    env={**os.environ, **(environment or {})},
-                    start_new_session=True,
-                )
-            _let_go.append(process)
-            service = Service(name, process.pid, _born(process.pid), url, str(log), about)
-            self._remember({**self.running(), name: service})
-            self._await(service, process, ready, say)
+            for chance in range(CHANCES):
+                chosen = _free_port(port)
+                service, process = self._launch(name, command(chosen), chosen, about, environment or {})
+                try:
+                    self._await(service, process, ready, say)
+                except ServiceError:
+                    if chance == CHANCES - 1 or _free_port(chosen) == chosen:
+                        raise
+                    say(f"another program took port {chosen} meanwhile; starting {name} on the next")
+                else:
+                    break
             return service
+
+    def _launch(
+        self, name: str, words: Sequence[str], port: int, about: str, environment: Mapping[str, str]
+    ) -> tuple[Service, subprocess.Popen[bytes]]:
+        log = self.home / "logs" / f"{name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as sink:
+            process = subprocess.Popen(  # noqa: S603 (our own words)
+                list(words),
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **environment},
+                start_new_session=True,
+            )
+        _let_go.append(process)
+        service = Service(name, process.pid, _born(process.pid), f"http://{HOST}:{port}", str(log), about)
+        self._remember({**self.running(), name: service})
+        return service, process
 
     def stop(self, *names: str) -> list[str]:
         """Stop the named services, or all; return the names that were running."""
@@ -138,7 +153,7 @@ class Services:
         self, service: Service, process: subprocess.Popen[bytes], ready: str, say: Callable[[str], None]
     ) -> None:
         begun = told = time.monotonic()
-        while not _answers(service.url + ready):
+        while not (_answers(service.url + ready) and _listens(service.pid, service.url)):
             if process.poll() is not None or time.monotonic() - begun > START_SECONDS:
                 ended = process.poll() is not None
                 _stop(service)
@@ -201,6 +216,23 @@ def _answers(url: str) -> bool:
             return bool(answer.status == 200)
     except (OSError, urllib.error.URLError, ValueError):
         return False
+
+
+def _listens(group: int, url: str) -> bool:
+    """Whether a process of this group listens at `url`: another program may have taken the port meanwhile.
+
+    What answers in its place would be sent passwords.
+    """
+    port = f":{int(url.rpartition(':')[2]):04X}"
+    sockets = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+    ours = {f"socket:[{fields[9]}]" for fields in sockets if fields[1].endswith(port) and fields[3] == "0A"}
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it ended while we looked, or is somebody else's
+            if os.getpgid(int(process.name)) == group and any(
+                os.readlink(file) in ours for file in (process / "fd").iterdir()
+            ):
+                return True
+    return False
 
 
 def _free_port(wanted: int) -> int:

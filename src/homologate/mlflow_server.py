@@ -9,6 +9,7 @@ No mlflow, torch or pandas may be imported here.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -26,6 +27,7 @@ __all__ = ["SERVER", "start_server"]
 
 SERVER = "mlflow"
 PORT = 5000
+UNFINISHED = "server/first-start-unfinished"
 APP = "homologate"
 """The `mlflow.app` entry point that composes the gated server."""
 
@@ -67,6 +69,7 @@ def start_server(settings: Settings, *, demonstration: bool = False, say: Callab
     store = f"sqlite:///{home}/mlflow.db"
 
     def command(port: int) -> list[str]:
+        _set_aside_unfinished(home, say)
         places = ["--backend-store-uri", store, "--artifacts-destination", str(home / "artifacts")]
         listen = ["--host", HOST, "--port", str(port), "--workers", "1"]
         return [program("mlflow"), "server", "--app-name", APP, *places, *listen]
@@ -80,6 +83,7 @@ def start_server(settings: Settings, *, demonstration: bool = False, say: Callab
         environment=_environment(home, in_force, accounts),
         say=say,
     )
+    (home / UNFINISHED).unlink(missing_ok=True)
     if accounts:
         _introduce(accounts, service.url, say)
     return service
@@ -112,6 +116,35 @@ def _private_folder(folder: Path) -> None:
             place=str(folder),
             next_command="set `home:` in homologate.yaml to a folder you may write",
         ) from error
+
+
+def _set_aside_unfinished(home: Path, say: Callable[[str], None]) -> None:
+    """Move away the tables of a first start that was killed while MLflow made them: it cannot go on from there.
+
+    A mark stands from before the first table until the server first answered. Tables that hold a run or a model are
+    somebody's work, whatever the mark says, and stay.
+    """
+    mark, tables = home / UNFINISHED, home / "mlflow.db"
+    if mark.exists() and not _holds_work(tables):
+        for file in (tables, home / "mlflow.db-journal", home / "server" / "auth.db"):
+            if file.exists():
+                file.replace(file.with_name(f"{file.name}.unfinished"))
+        say("the first start was interrupted while it made its tables; they are set aside and made anew")
+    if not tables.exists():
+        mark.touch()
+
+
+def _holds_work(tables: Path) -> bool:
+    import sqlite3
+
+    if not tables.exists():
+        return False
+    with contextlib.closing(sqlite3.connect(f"file:{tables}?mode=ro", uri=True)) as database:
+        for table in ("runs", "registered_models"):
+            with contextlib.suppress(sqlite3.Error):
+                if database.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():  # noqa: S608 (our own words)
+                    return True
+    return False
 
 
 def _settings_of_the_server(settings: Settings, home: Path, *, demonstration: bool) -> Path:
