@@ -157,7 +157,9 @@ class Rule(_Strict):
             return "yes" if value else "no"
         if isinstance(value, tuple):
             return " or ".join(map(self.written, value))
-        return UNITS[self.unit].format(value) if is_number(value) else str(value)
+        if not is_number(value):
+            return str(value)
+        return UNITS[self.unit].format(round(value, 2) if self.unit in ("days", "hours") else value)
 
     @property
     def demand(self) -> str:
