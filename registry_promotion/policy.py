@@ -274,7 +274,8 @@ def _sentences(policy: Policy) -> Iterator[str]:
     among = f" among {', '.join(policy.sign_off.approvers)}" if policy.sign_off.approvers else ""
     yield (
         f"{policy.sign_off.approvals} {people}{among}, neither its author nor the one who asked, must approve; "
-        f"an approval counts for {policy.sign_off.valid_days:g} days and only for these bytes, this policy and the "
+        f"an approval counts for {policy.sign_off.valid_days:g} {'day' if policy.sign_off.valid_days == 1 else 'days'} "
+        "and only for these bytes, this policy and the "
         "champion it was given against."
     )
 
