@@ -136,7 +136,7 @@ def served(home: Path, *, gated: bool, login: bool) -> Iterator[str]:
 
     environment = {
         "MLFLOW_AUTH_CONFIG_PATH": str(home / "auth.ini"),
-        "MLFLOW_FLASK_SERVER_SECRET_KEY": "of the benchmark only",
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": "of the benchmark only",  # pragma: allowlist secret
         "HOMOLOGATE_SETTINGS": str(home / "homologate.yaml"),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
