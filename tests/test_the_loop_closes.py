@@ -1,0 +1,196 @@
+"""The whole loop, by the commands people type: served, the world moves, feedback shows it, trained, asked, decided.
+
+The encoder is tiny and real; server, gate, accounts, spool, store and scorer are the real things.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+
+from homologate.cli import main
+from homologate.local import program
+
+from .test_the_lifecycle_runs_end_to_end import PARTS, Project, write_project
+
+MODEL = "lifecycle-parts"
+POLICY = """
+schema: 1
+name: loop-{lower}
+stage: {stage}
+says: What the test of the loop demands.
+rules:
+  - id: answers-anything
+    topic: behaviour
+    reads: evaluation.behaviour.tests.awkward.failures
+    compare: at_most
+    limit: 0
+    unit: count
+    says: Every awkward input gets a finite probability.
+    fix: mend the scorer
+sign_off: {{approvals: 1, valid_days: 30}}
+"""
+
+Say = Callable[..., dict[str, Any]]
+
+
+def moved_world(count: int) -> list[tuple[str, str]]:
+    """Texts in words that no training row used, with the truth about each."""
+    chance, found = random.Random(8), []
+    for at in range(count):
+        bad = at % 2 == 0
+        told, value = (
+            ("fractured beneath", chance.randint(60, 99)) if bad else ("withstood beyond", chance.randint(100, 140))
+        )
+        text = f"Batch {chance.randint(1, 999)}: {chance.choice(PARTS)} {told} its rated mark, {value} units."
+        found.append((text, "reject" if bad else "pass"))
+    return found
+
+
+@pytest.fixture(scope="module")
+def project(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A project with a gated server of its own."""
+    made = write_project(tmp_path_factory.mktemp("loop"), "", tiny_encoder, epochs=12, learning_rate=2e-3)
+    for stage in ("Staging", "Production"):
+        (made.folder / "policies").mkdir(exist_ok=True)
+        policy = POLICY.format(stage=stage, lower=stage.lower())
+        (made.folder / "policies" / f"{stage.lower()}.yaml").write_text(policy)
+    settings = yaml.safe_load(made.settings_file.read_text())
+    settings["promotion"]["policies"] = str(made.folder / "policies")
+    settings["collection"] = {"privacy": "full"}
+    settings["retraining"] = {"least_corrections": 40}
+    made.settings_file.write_text(yaml.safe_dump(settings))
+    answer = made.homologate("up", "--server-only", "--json")
+    assert answer.returncode == 0, answer.stderr
+    yield made._replace(server=json.loads(answer.stdout)["tracking_uri"])
+    made.homologate("down")
+
+
+@pytest.fixture
+def people(project: Project) -> dict[str, dict[str, str]]:
+    found = {}
+    for name, may in (("ann", "edit"), ("bob", "read")):
+        answer = project.homologate("people", "add", name, "--may", may, "--json")
+        assert answer.returncode == 0, answer.stderr
+        login = {"MLFLOW_TRACKING_USERNAME": name, "MLFLOW_TRACKING_PASSWORD": json.loads(answer.stdout)["password"]}
+        found[name] = login
+    return found
+
+
+@pytest.fixture
+def say(
+    project: Project,
+    people: dict[str, dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Say:
+    """A command as a person types it; its facts, or its error."""
+    monkeypatch.setenv("HOMOLOGATE_SETTINGS", str(project.settings_file))
+
+    def run(who: str, *words: str, code: int = 0) -> dict[str, Any]:
+        for variable, value in people[who].items():
+            monkeypatch.setenv(variable, value)
+        capsys.readouterr()
+        found = main([*words, "--json"])
+        told = capsys.readouterr()
+        assert found == code, told.err
+        facts: dict[str, Any] = json.loads(told.out)
+        return facts
+
+    return run
+
+
+@pytest.fixture
+def server(project: Project, people: dict[str, dict[str, str]], say: Say) -> Iterator[str]:
+    """Version 1 in Production, served."""
+    assert say("ann", "main")["version"] == "1"
+    request = say("ann", "request", MODEL, "1", "--to", "Production", "--reason", "the first")["request"]["id"]
+    say("bob", "approve", request, "--comment", "read it all")
+    say("ann", "promote", request)
+    log = (project.folder / "serve.log").open("wb")
+    process = subprocess.Popen(
+        [program("homologate"), "serve", "--port", "0", "--poll", "0.5", "--settings", str(project.settings_file)],
+        stderr=log,
+        env={**os.environ, **people["ann"], "MLFLOW_TRACKING_URI": project.server},
+    )
+
+    def ready() -> str:
+        lines = [json.loads(line) for line in Path(log.name).read_text().splitlines() if line.startswith("{")]
+        return next((line["url"] for line in lines if line["event"] == "ready"), "")
+
+    until(lambda: ready() or process.poll() is not None, 60)
+    assert process.poll() is None, Path(log.name).read_text()
+    yield ready()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    log.close()
+
+
+def until(ask: Callable[[], Any], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not ask():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_the_loop_closes_and_people_decide(project: Project, say: Say, server: str) -> None:
+    # The world moves: other words, and the version in Production cannot tell.
+    rows = moved_world(120)
+    answers = [requests.post(f"{server}/v1/score", json={"text": text}, timeout=30).json() for text, _ in rows]
+    wrong = sum(answer["label"] != truth for answer, (_, truth) in zip(answers, rows, strict=True))
+    assert wrong > 30
+    labels = project.folder / "labels.csv"
+    lines = [f"{answer['prediction_id']},{truth}" for answer, (_, truth) in zip(answers, rows, strict=True)]
+    labels.write_text("\n".join(["prediction_id,label", *lines]) + "\n")
+
+    # Nothing trains before a second person has looked.
+    assert say("ann", "feedback", str(labels), "--by", "test-bench")["recorded"] == 120
+    refused = say("ann", "retrain", "--reason", "too early", code=3)
+    assert "0 reviewed corrections and labels are too few" in refused["error"]["message"]
+    assert len(say("ann", "feedback", "--accept-all", "--by", "maria")["decided"]) == 120
+
+    # Detected: what was promised is not kept.
+    real = say("ann", "feedback")
+    assert real["metrics"]["accuracy"]["verdict"] == "worse than promised"
+    assert real["labelled"] == 120
+
+    # Trained again on reviewed feedback, and asked; the request says why and what got better.
+    made = say("ann", "retrain", "--because", "performance")
+    assert (made["version"], made["champion"]) == ("2", "1")
+    assert (
+        made["material"]["train"] + made["material"]["held_out"] + made["material"]["excluded"].get("suspicious", 0)
+        == 120
+    )
+    better = made["comparison"]["held-out feedback"]["difference"]["accuracy"]
+    assert better["value"] > 0
+    elsewhere = made["comparison"]["test"]["difference"]["accuracy"]
+    assert elsewhere["high"] is None or elsewhere["high"] >= 0
+    request = made["request"]["request"]
+    shown = say("bob", "request", "--show", request["id"])["request"]
+    assert "does worse than promised on 120 labels" in shown["reason"]
+    assert "held-out feedback" in shown["reason"]
+    assert shown["state"] == "open"
+
+    # It promoted nothing, does not start twice for one cause, and waits for people.
+    assert requests.get(f"{server}/health", timeout=10).json()["model"]["version"] == "1"
+    twice = say("ann", "retrain", "--because", "performance", code=7)
+    assert "this cause had its retraining" in twice["error"]["message"]
+    other = say("ann", "retrain", "--reason", "another cause", code=7)
+    assert f"request {request['id']} of an earlier retraining waits for people" in other["error"]["message"]
+
+    # A person decides, and the server follows.
+    say("bob", "approve", request["id"], "--comment", "better where it was bad")
+    say("ann", "promote", request["id"])
+    until(lambda: requests.get(f"{server}/health", timeout=10).json()["model"]["version"] == "2", 30)
