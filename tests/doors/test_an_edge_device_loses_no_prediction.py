@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import shutil
 import subprocess
 import threading
 import time
@@ -19,6 +21,8 @@ import pytest
 import requests
 
 from homologate.collection import FolderStore, Reading
+
+from ..loopback.azurite import ACCOUNT, azurite
 
 TEXT = "The hose from lot 12 held above the limit at 120 units."
 
@@ -204,3 +208,33 @@ def test_questions_that_are_none_get_the_right_status_and_are_not_kept(device: A
     told = device.ask({"text": TEXT, "explain": True}).json()
     assert sum(told["probabilities"].values()) == pytest.approx(1.0)
     assert {word["text"] for word in told["words"]} >= {"hose", "limit"}
+
+
+def test_azure_blob_takes_each_file_once(device: Any, tmp_path: Path) -> None:
+    import trustme
+    from azure.storage.blob import ContainerClient
+
+    device.start()
+    told = {device.ask({"text": f"{TEXT} {n}"}).json()["prediction_id"] for n in range(4)}
+    device.stop()
+    before = shutil.copytree(device.home, tmp_path / "before")
+    with azurite(tmp_path / "azurite", trustme.CA()) as blobs:
+        blobs.make_container("predictions")
+        address = blobs.container_sas("predictions", f"{blobs.url}/{ACCOUNT}")
+        environment = {**os.environ, "HOMOLOGATE_FORWARD": address, "SSL_CERT_FILE": str(blobs.authority)}
+        # The second time with the spool as it was: a device that died before it could note that the store has all.
+        for home in (device.home, before):
+            words = [*device.command("forward")]
+            words[words.index(str(device.home))] = str(home)
+            done = subprocess.run(words, env=environment, capture_output=True, text=True)
+            assert (done.returncode, done.stdout) == (0, "4 predictions forwarded\n"), done.stderr
+        container = ContainerClient.from_connection_string(
+            blobs.connection_string, "predictions", connection_verify=str(blobs.authority)
+        )
+        lines = [
+            json.loads(line)
+            for name in container.list_blob_names()
+            for line in container.download_blob(name).readall().decode().splitlines()
+        ]
+    assert len(lines) == 8
+    assert {line["correlationid"] for line in lines} == told
