@@ -61,7 +61,7 @@ def test_a_version_is_followed_to_its_runs_reports_people_and_deployments(
     assert facts["data"]["fingerprint"] == f"sha256:{'d' * 64}"
     assert {run["run_id"] for run in facts["runs"]} == {known.run_id, known.tags["homologate.evidence_run"]}
     assert {run["by"] for run in facts["runs"]} == {"ann"}
-    assert [report["kind"] for report in facts["reports"]] == ["data", "evaluation", "explanation", "parity"]
+    assert {report["kind"] for report in facts["reports"]} >= {"data", "evaluation", "explanation", "parity"}
     (asked,) = facts["requests"]
     assert [rule["id"] for rule in asked["rules"]][-1] == "clean-commit"
     assert [(one["by"], one["answer"]) for one in asked["answers"]] == [("bob", "approved"), ("cleo", "approved")]
