@@ -100,8 +100,12 @@ def _type(field: Any) -> str:
 def _exit_codes() -> str:
     kinds = sorted([errors.HomologateError, *errors.HomologateError.__subclasses__()], key=lambda kind: kind.exit_code)
     rows = [f"| {kind.exit_code} | `{kind.__name__}` | {(kind.__doc__ or '').splitlines()[0]} |" for kind in kinds]
-    last = f"| {errors.INTERRUPTED} | | Interrupted by Ctrl-C or SIGTERM. |"
-    return "\n".join(["## Exit codes", "", "| code | error | |", "|---|---|---|", "| 0 | | Done. |", *rows, last])
+    last = [
+        f"| {errors.DRIFTED} | | `homologate monitor`: a window has drifted. |",
+        f"| {errors.CANNOT_TELL} | | `homologate monitor`: no window has drifted, one could not be judged. |",
+        f"| {errors.INTERRUPTED} | | Interrupted by Ctrl-C or SIGTERM. |",
+    ]
+    return "\n".join(["## Exit codes", "", "| code | error | |", "|---|---|---|", "| 0 | | Done. |", *rows, *last])
 
 
 def _fixed(kind: Any) -> Any:

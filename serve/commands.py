@@ -15,6 +15,7 @@ COMMANDS = (
     Command("deploy", "Put the approved version on an Azure ML endpoint, or go back.", "serve.verbs.deploy", "serve"),
     Command("key", "Make an API key for a caller; only its hash is kept.", "serve.verbs.key", "serve"),
     Command("shadow", "Turn what was counted in the shadow into signed evidence.", "serve.verbs.shadow", "serve"),
+    Command("monitor", "Compare what a version saw with its own past.", "serve.verbs.monitor", "watch"),
     Command("ship", "Move kept predictions from the spool to the store.", "serve.verbs.ship", "watch"),
     Command("feedback", "Say what turned out to be true; see the real performance.", "serve.verbs.feedback", "watch"),
     Command("dashboard", "Write one page for the operator.", "serve.verbs.dashboard", "watch"),

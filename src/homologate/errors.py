@@ -9,6 +9,7 @@
     ├── RefusedError                7   the gate, a policy or a verification said no
     └── ServiceError                8   a local service would not start, or is not the one expected
 
+`homologate monitor` ends with 9 where production has drifted and with 10 where nobody can tell: answers, not errors.
 An interrupted command (Ctrl-C, SIGTERM) ends with 130.
 
 An error names the value, the place, the legal values and the next command. No exception of a library leaves a
@@ -23,6 +24,8 @@ from collections.abc import Iterable
 from typing import Any
 
 __all__ = [
+    "CANNOT_TELL",
+    "DRIFTED",
     "INTERRUPTED",
     "DataError",
     "HomologateError",
@@ -36,6 +39,12 @@ __all__ = [
 
 INTERRUPTED = 130
 """Exit code of a command that was interrupted (128 + SIGINT, as shells count)."""
+
+
+DRIFTED = 9
+"""Exit code of `homologate monitor`: a window has drifted."""
+CANNOT_TELL = 10
+"""Exit code of `homologate monitor`: no window has drifted, and one could not be judged."""
 
 
 class HomologateError(Exception):

@@ -29,7 +29,7 @@ def build(
     onnx_directory: Path,
     out: Path,
     *,
-    reference: Mapping[str, Any],
+    reference: Mapping[str, bytes],
     texts: list[str],
     run_id: str,
     metadata: Mapping[str, str],
@@ -39,7 +39,7 @@ def build(
     Args:
         onnx_directory: holds `model.onnx`, `model.int8.onnx`, `tokenizer.json`, `scorer.json`.
         out: the directory to make; must not exist.
-        reference: the profile for drift (`homologate.reference.profile`).
+        reference: the files of the profile for drift, by name (`homologate.reference.Profile.files`).
         texts: a few texts that become the input example and the golden probe of every server.
         run_id: the run that makes the directory.
         metadata: short facts kept in `MLmodel` (data fingerprint, training run).
@@ -58,7 +58,8 @@ def build(
     shutil.copytree(SCORER_SOURCE, code, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ONNX_FILES:
         shutil.copyfile(onnx_directory / name, out / name)
-    _write_json(out / "reference.json", reference)
+    for name, content in reference.items():
+        (out / name).write_bytes(content)
     _write_requirements(out)
     # The digest must not depend on when bytes were copied, so no file here carries a time but MLmodel.
     model = Model(run_id=run_id, signature=_signature(), metadata=dict(metadata))

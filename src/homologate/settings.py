@@ -29,6 +29,7 @@ __all__ = [
     "FeedbackSettings",
     "LabelSettings",
     "MailSettings",
+    "MonitoringSettings",
     "NotifySettings",
     "PromotionSettings",
     "RetrainingSettings",
@@ -268,6 +269,22 @@ class RetrainingSettings(_Strict):
     stage: Literal["Staging", "Production"] = Field("Production", description="where the request asks to go")
 
 
+class MonitoringSettings(_Strict):
+    """How production is compared with a version's past."""
+
+    period: Literal["hour", "day", "week", "month"] = Field("day", description="length of a window, UTC")
+    look_back: int = Field(7, ge=1, le=400, description="windows looked at again for records that came late")
+    alpha: float = Field(0.01, gt=0, lt=0.5, description="share of undrifted windows that may raise an alarm")
+    minimum_texts: int = Field(50, ge=20, description="fewer distinct texts in a window tell nothing")
+    enough_texts: int = Field(200, ge=20, description="fewer distinct texts may show a drift, never that there is none")
+    evidently: bool = Field(True, description="whether Evidently's report is stored beside ours")
+    webhook: str | None = Field(
+        None,
+        pattern=r"^(https://|http://(localhost|127\.0\.0\.1|\[::1\])[:/])",
+        description="told of every window that drifted or cannot be judged: https, or http on this machine",
+    )
+
+
 class Settings(_Strict):
     """Everything a project decides, in one file."""
 
@@ -284,6 +301,7 @@ class Settings(_Strict):
     collection: CollectionSettings = CollectionSettings()
     feedback: FeedbackSettings = FeedbackSettings()
     retraining: RetrainingSettings = RetrainingSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
 
     def training_of(self, preset: str | None = None, **overrides: Any) -> TrainingSettings:
         """The training settings of `preset` with this file's, then the caller's, overrides on top.

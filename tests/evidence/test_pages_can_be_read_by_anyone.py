@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,39 @@ def parity() -> dict[str, Any]:
             "max_difference": 2e-7,
         },
         "tokens": {"compared": 210, "differences": []},
+    }
+
+
+@pytest.fixture(scope="module")
+def drift() -> dict[str, Any]:
+    from serve.monitor import Cause, Family, Finding, NewWord, Signal
+
+    day = datetime(2026, 3, 1, tzinfo=UTC)
+    told = {"id": "p1", "text": "The <b>ferrule</b> tore.", "component": "brake hose", "label": "non-compliant"}
+    old = {**told, "id": "syn-7", "text": "The hose tore.", "probability": 0.31, "label": "compliant"}
+    near = {**told, "probability": 0.77, "alike": 0.93, "old": old}
+    finding = Finding(
+        model="brakes", version="3", digest="sha256:" + "0" * 64, start=day, end=day + timedelta(days=1), records=812,
+        fingerprint="812-00", verdict="drift", sentence="Drift: unknown words; new words: ferrule.", run_id="r1",
+        signals=(
+            Signal("unknown_words", "Unknown words", "drift", "0.4 % → 6.0 %", 0.056, 0.002, 0.01, 0.0005),
+            Signal("length", "Length", "no drift", "25 → 25", 0.04, 0.05, 0.13, 0.73),
+            Signal("calibration", "Calibration", "cannot tell", "0 labelled texts in the window, 50 are needed"),
+        ),
+        families=(
+            Family("brake hose", 80, 0.1, 0.09, 0.4, 0.3, 0.06, 0.0005, True),
+            Family("charger", 20, 0.02, 0.0, 0.4, None, None, None, False),
+        ),
+        new_words=(NewWord("ferrule", 44, 0.05),),
+        cause=Cause(("unknown_words",), ("brake hose",), ("ferrule",), day),
+        notes=(("duplicate", "3 times: the same prediction stands in the store more than once"),),
+    )  # fmt: skip
+    return {
+        **finding.as_json(),
+        "window": "2026-03-01",
+        "period": "day",
+        "examples": {"new_words": [{**near, "word": "ferrule", "texts": 44}], "newest": [near], "moved": [near]},
+        "history": [{"start": day.isoformat(), "outcome": "no drift", "records": 700, "signals": []}],
     }
 
 
@@ -161,9 +195,10 @@ def everything(
     shadow: dict[str, Any],
     comparison: dict[str, Any],
     trace: dict[str, Any],
+    drift: dict[str, Any],
 ) -> dict[str, dict[str, Any]]:
     made = cards(evaluation, explanation, parity, comparison=comparison)
-    measured = (evaluation, explanation, parity, shadow, comparison, trace)
+    measured = (evaluation, explanation, parity, shadow, comparison, trace, drift)
     return {**{facts["kind"]: facts for facts in measured}, **made}
 
 

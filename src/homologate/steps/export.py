@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["export", "key"]
 
-ROOMS = ("classifier", "scorer", "attest", "evidence", "model_directory.py", "reference.py", "steps/export.py")
+ROOMS = ("classifier", "scorer", "attest", "evidence", "model_directory.py", "reference", "steps/export.py")
 EXAMPLES = 4
 
 
@@ -75,10 +75,11 @@ def _build(
 ) -> None:
     from homologate.attest import SBOM_FILE, sbom_of
     from homologate.model_directory import build
-    from homologate.reference import profile
+    from homologate.reference import profile_of
 
     valid = frame[frame["split"] == "valid"]
-    reference = profile(frame, open_scorer(onnx).probabilities(valid["text"].tolist()))
+    context.say("profiling the held-out texts, which drift will be measured against")
+    reference = profile_of(frame, open_scorer(onnx)).files()
     # Two examples of each label: the golden probe of every server should see both verdicts.
     chosen = [text for _, rows in valid.groupby("label", sort=True) for text in rows["text"].head(EXAMPLES // 2)]
     metadata = {"data_fingerprint": fingerprint, "train_run": train_run, "export_run": run.id}

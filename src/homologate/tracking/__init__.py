@@ -8,6 +8,18 @@ stays quick. It never calls `log_model`: Azure ML answers it with 404 (docs/deci
 from homologate.tracking._place import Place, tracking_uri
 from homologate.tracking._provenance import Provenance, provenance
 from homologate.tracking._run import StepRun
+from homologate.tracking._standing import runs_with, standing_run, under
 from homologate.tracking._tracker import STEP_TAG, Tracker
 
-__all__ = ["STEP_TAG", "Place", "Provenance", "StepRun", "Tracker", "provenance", "tracking_uri"]
+__all__ = [
+    "STEP_TAG",
+    "Place",
+    "Provenance",
+    "StepRun",
+    "Tracker",
+    "provenance",
+    "runs_with",
+    "standing_run",
+    "tracking_uri",
+    "under",
+]

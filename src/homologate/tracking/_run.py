@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,13 +61,13 @@ class StepRun:
         """Log one metric value at one step."""
         self.metrics({name: value}, step)
 
-    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
-        """Log several metric values at one step, in batches every server takes."""
+    def metrics(self, values: Mapping[str, float], step: int = 0, at: datetime | None = None) -> None:
+        """Log several metric values at one step, in batches every server takes; `at` is their moment, default now."""
         import time
 
         from mlflow.entities import Metric
 
-        now = int(time.time() * 1000)
+        now = int((at.timestamp() if at else time.time()) * 1000)
         batch = [Metric(name, float(value), now, step) for name, value in values.items()]
         with translated("log metrics", uri=self._uri):
             for start in range(0, len(batch), MOST_METRICS_A_BATCH):

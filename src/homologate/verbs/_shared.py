@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from homologate.settings import Settings
     from homologate.steps.context import Context, Outcome
+    from homologate.tracking import Tracker
 
 __all__ = [
     "add_data",
@@ -110,7 +111,12 @@ def _public(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if name not in {"schema", "kind"}}
 
 
-def report_link(context: Context, run_id: str, artifact: str) -> str:
+class _Tracking(Protocol):
+    @property
+    def tracker(self) -> Tracker: ...
+
+
+def report_link(context: _Tracking, run_id: str, artifact: str) -> str:
     """Where a person opens an artifact: a page of the MLflow UI, or its path in the store where there is no UI."""
     place = context.tracker.place
     raw = context.tracker.client.get_run(run_id).info

@@ -26,6 +26,7 @@ KINDS = {
     "shadow": "shadow.html.j2",
     "comparison": "comparison.html.j2",
     "trace": "trace.html.j2",
+    "drift": "drift.html.j2",
     "model-card": "model-card.html.j2",
     "data-card": "data-card.html.j2",
     "responsible-ai": "responsible-ai.html.j2",

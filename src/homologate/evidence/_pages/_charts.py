@@ -219,6 +219,16 @@ def whisker(interval: Mapping[str, Any], low: float = 0.0, high: float = 1.0, ma
     return Markup(f'<svg class="whisker" viewBox="0 0 120 16" aria-hidden="true">{body}</svg>')  # noqa: S704
 
 
+def limit_bar(signal: Mapping[str, Any]) -> Markup:
+    """How far a value went from what chance gives towards its limit (the rule, at half the width), in a table cell."""
+    reach = (signal["limit"] - signal["expected"]) or 1.0
+    gone = min(max((signal["value"] - signal["expected"]) / reach, 0.0), 2.0)
+    style = "ours" if signal["verdict"] == "drift" else "base"
+    body = f'<path class="rail" d="M4 8H116"/><path class="line {style}" d="M4 8H{4 + 56 * gone:.1f}"/>'
+    rule = '<path class="rule" d="M60 2V14"/>'
+    return Markup(f'<svg class="whisker" viewBox="0 0 120 16" aria-hidden="true">{body}{rule}</svg>')  # noqa: S704
+
+
 def _shares() -> list[tuple[float, str]]:
     return [(0, "0"), (0.25, "25%"), (0.5, "50%"), (0.75, "75%"), (1, "100%")]
 
@@ -245,6 +255,7 @@ CHARTS = {
     "cost_chart": cost_chart,
     "floor_of": floor_of,
     "learning_chart": learning_chart,
+    "limit_bar": limit_bar,
     "reliability_chart": reliability_chart,
     "steps_chart": steps_chart,
     "trade_chart": trade_chart,
