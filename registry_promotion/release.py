@@ -128,7 +128,7 @@ def _request(desk: Desk, user: str, *, model: str, version: str, stage: str, rea
 
 def _shown(desk: Desk, _: str, request_id: str) -> Any:
     found = desk.find(request_id)
-    return {"request": found.facts(), "decision": desk.decide(found).facts(), "address": desk.address(found)}
+    return {"request": found.facts(), "decision": desk.decision(found), "address": desk.address(found)}
 
 
 def _history(desk: Desk, _: str, model: str, *, at: str | None = None) -> Any:
