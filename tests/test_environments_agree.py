@@ -62,7 +62,7 @@ def test_no_package_registry_is_named_anywhere_in_the_requirements() -> None:
 def test_every_parameter_of_an_entry_point_is_an_argument_of_its_verb(entry_point: str) -> None:
     description = PROJECT["entry_points"][entry_point]
     words = description["command"].split()
-    assert words[:4] == ["PYTHONPATH=src", "python", "-m", "homologate"]
+    assert words[:4] == ["PYTHONPATH=src:.", "python", "-m", "homologate"]
     command = next(command for command in declared_commands() if command.name == words[4])
     parser = argparse.ArgumentParser()
     importlib.import_module(command.module).arguments(parser)
