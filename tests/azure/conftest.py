@@ -33,12 +33,12 @@ def logged_in(azure_ml: Workspace, tmp_path: Path) -> dict[str, str]:
 @pytest.fixture
 def restore_mlflow() -> Iterator[None]:
     """MLflow as it was: a tracker on the workspace points the whole process there."""
+    yield
     import mlflow
 
-    tracking, registry = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
-    yield
-    mlflow.set_tracking_uri(tracking)
-    mlflow.set_registry_uri(registry)
+    mlflow.set_tracking_uri(None)  # back to what the environment says
+    mlflow.set_registry_uri(None)
+    os.environ.pop("MLFLOW_REGISTRY_URI", None)
 
 
 @pytest.fixture(scope="session")
