@@ -55,6 +55,19 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def mlflow_knows_no_address() -> Iterator[None]:
+    """MLflow keeps an address in the process and in its environment; the next file must not inherit it."""
+    yield
+    if "mlflow" in sys.modules:
+        import mlflow
+
+        mlflow.set_tracking_uri(None)
+        mlflow.set_registry_uri(None)
+    for variable in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+        os.environ.pop(variable, None)
+
+
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a real stock MLflow server on SQLite, artifacts behind the server."""

@@ -30,17 +30,6 @@ def logged_in(azure_ml: Workspace, tmp_path: Path) -> dict[str, str]:
     return azure_ml.environment(tmp_path / "bin")
 
 
-@pytest.fixture
-def restore_mlflow() -> Iterator[None]:
-    """MLflow as it was: a tracker on the workspace points the whole process there."""
-    yield
-    import mlflow
-
-    mlflow.set_tracking_uri(None)  # back to what the environment says
-    mlflow.set_registry_uri(None)
-    os.environ.pop("MLFLOW_REGISTRY_URI", None)
-
-
 @pytest.fixture(scope="session")
 def azure_environment() -> Callable[[str], Path]:
     """The interpreter of an environment whose pins cannot stand beside ours, built once from its lock."""

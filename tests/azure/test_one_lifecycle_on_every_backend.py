@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -169,7 +169,6 @@ def test_a_file_that_azure_did_not_deliver_is_named_and_nothing_half_is_kept(
     logged_in: dict[str, str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    restore_mlflow: Callable[[], None],
 ) -> None:
     for name, value in logged_in.items():
         monkeypatch.setenv(name, value)
@@ -192,7 +191,6 @@ def test_an_artifact_written_twice_is_refused_as_azure_does_and_told(
     logged_in: dict[str, str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    restore_mlflow: Callable[[], None],
 ) -> None:
     for name, value in logged_in.items():
         monkeypatch.setenv(name, value)

@@ -80,11 +80,6 @@ def typed(
     ungated: Ungated, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str, str]]:
     """Types a command as somebody the ledger's database knows."""
-    import mlflow
-
-    # A command is a process of its own; in this one MLflow may remember where an earlier test led it.
-    mlflow.set_tracking_uri(ungated.url)
-    mlflow.set_registry_uri(ungated.url)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", ungated.url)
     monkeypatch.setenv("HOMOLOGATE_SETTINGS", str(ungated.home / "homologate.yaml"))
     monkeypatch.chdir(ungated.home)
