@@ -256,7 +256,8 @@ def test_a_version_that_even_the_demonstration_refuses_stays_out_and_is_told_why
     assert answer.returncode == 7, answer.stdout + answer.stderr
     assert "NOT promoted: request" in answer.stdout
     assert (
-        "  x no-leak: Length, single words or turns of phrase alone do not give the label away. [leak;" in answer.stdout
+        "  x no-leak: Length, single words or turns of phrase alone do not give the label away. [found leak,"
+        in answer.stdout
     )
     assert "      → Mask what gives it away (the evaluation names it), prepare and train again." in answer.stdout
     rows = project.gate().get(f"models/{project.settings.model}/history")["rows"]
