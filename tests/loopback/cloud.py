@@ -13,8 +13,6 @@ from __future__ import annotations
 import copy
 import json
 import secrets
-import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +22,6 @@ from typing import Any
 
 import jwt
 import trustme
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -32,6 +29,7 @@ from starlette.routing import Route
 
 from .azurite import ACCOUNT, Azurite, azurite, free_port
 from .proxy import proxy
+from .tls import serving
 from .workspace import GROUP, NAME, SCOPE, SUBSCRIPTION
 
 TENANT = "00000000-0000-0000-0000-0000000000aa"
@@ -97,7 +95,7 @@ def cloud(home: Path) -> Iterator[Cloud]:
             state = Cloud(environment, blobs)
             _log_in(state, home / "bin")
             blobs.make_container("datastore")
-            with _serving(_app(state), port, certificates):
+            with serving(_app(state), port, certificates, MANAGEMENT, LOGIN, f"*.{LOCATION}{SCORING}"):
                 yield state
 
 
@@ -109,23 +107,6 @@ def _log_in(state: Cloud, folder: Path) -> None:
     az.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps({**answer, 'tokenType': 'Bearer'})}\nEND\n")
     az.chmod(0o700)
     state.environment["PATH"] = f"{folder}:/usr/bin:/bin"
-
-
-@contextmanager
-def _serving(app: Starlette, port: int, certificates: trustme.CA) -> Iterator[None]:
-    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", ws="none")
-    config.load()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificates.issue_cert(MANAGEMENT, LOGIN, f"*.{LOCATION}{SCORING}").configure_cert(context)
-    config.ssl = context
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield
-    server.should_exit = True
-    thread.join(20)
 
 
 def _app(state: Cloud) -> Starlette:

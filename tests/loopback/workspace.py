@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import ssl
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -25,7 +23,6 @@ from urllib.parse import unquote
 import jwt
 import requests
 import trustme
-import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -35,6 +32,7 @@ from starlette.routing import Route
 from homologate.local import Services, program
 
 from .azurite import Azurite, azurite, free_port
+from .tls import serving
 
 SUBSCRIPTION, GROUP, NAME = "00000000-0000-0000-0000-00000000c0de", "loopback", "components"
 SCOPE = (
@@ -126,27 +124,10 @@ def workspace(home: Path) -> Iterator[Workspace]:
         state = Workspace(url, blobs.authority, blobs, server.url)
         try:
             blobs.make_container(CONTAINER)
-            with _serving(state, port, certificates):
+            with serving(_app(state), port, certificates, "127.0.0.1"):
                 yield state
         finally:
             services.stop()
-
-
-@contextmanager
-def _serving(state: Workspace, port: int, certificates: trustme.CA) -> Iterator[None]:
-    config = uvicorn.Config(_app(state), host="127.0.0.1", port=port, log_level="warning", ws="none")
-    config.load()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificates.issue_cert("127.0.0.1").configure_cert(context)
-    config.ssl = context
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield
-    server.should_exit = True
-    thread.join(20)
 
 
 def _app(state: Workspace) -> Starlette:
