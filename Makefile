@@ -53,7 +53,7 @@ format: setup ## rewrite the style faults that can be
 	@ruff format .
 
 unit: setup ## the tests alone
-	@python -m pytest
+	@python -m pytest --numprocesses 2 --dist loadfile
 
 bench: setup ## every benchmark; the table stands in docs/performance.md
 	@python benchmarks/run.py
