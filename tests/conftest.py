@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 
     from homologate.classifier import TrainingFacts
 
+# A suite started in the background inherits a deaf Ctrl-C, and so would the processes that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # What a developer's shell holds must not reach a test.
 for variable in [name for name in os.environ if name.startswith(("MLFLOW_", "HOMOLOGATE_"))]:
     del os.environ[variable]

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homologate.collection import FAULTS, FolderStore, Place, Reading, Share
+from homologate.collection import FAULTS, FolderStore, Place, Reading, Share, find
 from homologate.errors import StorageError
+from homologate.scorer.collector import Collector, Privacy, Spool
 from tests.collection.conftest import NOON, keep, record
 
 
@@ -132,3 +133,11 @@ def test_any_name_of_a_model_makes_a_path_that_gives_it_back(model: str, version
     place = Place(f"{path}/a.jsonl")
     assert (place.model, place.version, place.hour) == (model, version, "2026/03/01/12")
     assert ".." not in path.split("/")
+
+
+def test_an_answer_can_be_remarked_on_before_the_collector_has_written_it(store: FolderStore, tmp_path: Path) -> None:
+    collector = Collector(Spool(tmp_path / "spool", roll_seconds=0.0), Privacy("full"))
+    for at in range(4):
+        collector.offer(record(f"p{at}"))
+        assert find(store, tmp_path / "spool", "brakes", f"p{at}").id == f"p{at}"
+    collector.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from homologate.collection._store import HeldStore, Store
 from homologate.errors import DataError
 
 __all__ = ["find", "find_all"]
+
+LOOK_AGAIN = 0.5
+"""Seconds; the collector writes what waits many times in that."""
 
 
 def find(store: Store, spool: Path, model: str, identity: str) -> Prediction:
@@ -35,6 +39,9 @@ def find(store: Store, spool: Path, model: str, identity: str) -> Prediction:
 def find_all(store: Store, spool: Path, model: str, identities: Iterable[str]) -> dict[str, Prediction]:
     """The predictions of many ids, by id. One pass over the store, newest hour first, ended when all are found.
 
+    An answer leaves before its record is on the disk: where an id is not there, one more look is taken after
+    `LOOK_AGAIN` seconds.
+
     Raises:
         DataError: at least one is unknown; names the first.
         StorageError: the store cannot be read.
@@ -47,17 +54,22 @@ def find_all(store: Store, spool: Path, model: str, identities: Iterable[str]) -
             if prediction.id in wanted - found.keys() and prediction.role != "shadow":
                 found[prediction.id] = prediction
 
-    store = Recent(store, spool)
-    forgotten = [place for place in places(store, model) if place.collection == FORGOTTEN]
-    gone = {place.name: store.read(place.name) for place in forgotten}
-    outputs = [place for place in places(store, model) if place.collection == OUTPUTS]
-    for place in sorted(outputs, key=lambda place: place.hour, reverse=True):
-        if wanted <= found.keys():
-            break
-        data = store.read(place.name)
-        if any(json.dumps(key).encode() in data for key in wanted - found.keys()):
-            inputs = place.name.replace(f"/{OUTPUTS}/", f"/{INPUTS}/", 1)
-            take({**gone, place.name: data, inputs: store.read(inputs)})
+    def look(store: Store) -> None:
+        forgotten = [place for place in places(store, model) if place.collection == FORGOTTEN]
+        gone = {place.name: store.read(place.name) for place in forgotten}
+        outputs = [place for place in places(store, model) if place.collection == OUTPUTS]
+        for place in sorted(outputs, key=lambda place: place.hour, reverse=True):
+            if wanted <= found.keys():
+                break
+            data = store.read(place.name)
+            if any(json.dumps(key).encode() in data for key in wanted - found.keys()):
+                inputs = place.name.replace(f"/{OUTPUTS}/", f"/{INPUTS}/", 1)
+                take({**gone, place.name: data, inputs: store.read(inputs)})
+
+    look(Recent(store, spool))
+    if not wanted <= found.keys():
+        time.sleep(LOOK_AGAIN)
+        look(Recent(store, spool))
     if missing := sorted(wanted - found.keys()):
         raise DataError(
             f"no prediction {missing[0]!r}" + (f" and {len(missing) - 1} others" if len(missing) > 1 else ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,10 +32,7 @@ class Recent:
         self.store = store
         self._spooled: dict[str, bytes] = {}
         for segment in [*spool.glob(f"*{OPEN}"), *spool.glob(f"*{READY}")]:
-            try:
-                lines, _ = read_segment(segment.read_bytes())
-            except FileNotFoundError:
-                continue  # shipped a moment ago, so it is in the store
+            lines = _lines(segment)
             for folder, found in lines.items():
                 self._spooled[f"{folder}/{segment.stem}.jsonl"] = b"\n".join(found) + b"\n"
         self.put, self.replace, self.delete = store.put, store.replace, store.delete
@@ -49,6 +47,14 @@ class Recent:
     def read(self, name: str) -> bytes:
         """See `Store`."""
         return self._spooled[name] if name in self._spooled else self.store.read(name)
+
+
+def _lines(segment: Path) -> dict[str, list[bytes]]:
+    """What a segment holds by folder; nothing where it was shipped a moment ago, for then it is in the store."""
+    for path in (segment, segment.with_suffix(READY)):  # the collector may close it between the look and the reading
+        with contextlib.suppress(FileNotFoundError):
+            return read_segment(path.read_bytes())[0]
+    return {}
 
 
 def recent_of(settings: Settings) -> Recent:
