@@ -32,7 +32,7 @@ from homologate.attest import (
     verify_bundle,
 )
 from registry_promotion.decision import Champion, EvidenceBundle, decide
-from registry_promotion.policy import shipped_policies
+from registry_promotion.policy_files import shipped_policies
 
 THRESHOLD = 3.0
 ROUNDS = 5

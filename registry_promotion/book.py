@@ -17,7 +17,8 @@ from homologate.errors import RefusedError, StorageError
 from registry_promotion.checks import moment
 from registry_promotion.ledger import Entry, Ledger, Row, Writer
 from registry_promotion.lifecycle import stage_named
-from registry_promotion.standing import Placement, Standing
+from registry_promotion.standing import Standing
+from registry_promotion.states import Placement
 
 __all__ = ["Book"]
 
@@ -71,17 +72,13 @@ class Book:
         """The models the ledger knows."""
         return sorted(self._now_standing().rows)
 
-    def judged(self) -> frozenset[tuple[str, str]]:
-        """Every version that was ever requested or moved into a guarded stage: it may no longer change or vanish."""
-        standing = self._now_standing()
-        asked = {(one.model, one.version) for one in standing.requests.values()}
-        placed = {
-            (one.model, one.version)
-            for changes in standing.timeline.values()
-            for _, stages in changes
-            for one in stages.values()
-        }
-        return frozenset(asked | placed)
+    def judged(self) -> dict[tuple[str, str], int]:
+        """Every version that was ever requested or moved into a guarded stage: it may no longer change or vanish.
+
+        Returns:
+            By model and version, the number of the last row about it.
+        """
+        return self._now_standing().judged
 
     def digest_of(self, model: str, version: str) -> str | None:
         """The digest the ledger last recorded for a version."""

@@ -13,7 +13,8 @@ from homologate.errors import RefusedError, UsageError
 from registry_promotion.decision import Decision
 from registry_promotion.policy import Policy
 from registry_promotion.sign_off import same_person
-from registry_promotion.standing import Placement, Request, Standing
+from registry_promotion.standing import Standing
+from registry_promotion.states import Placement, Request
 
 __all__ = [
     "as_of",

@@ -47,13 +47,10 @@ class Desk:
             UsageError: the model is not governed, or the stage is not guarded.
             ModelError: there is no such version.
         """
-        if not self.mover.governs(model):
-            raise UsageError(
-                f"{model!r} is not under the gate", legal=self.mover.models, place="homologate.yaml, promotion.models"
-            )
+        self._must_govern(model)
         wanted = stage_named(stage)
         if wanted not in ALIASES:
-            raise UsageError(f"nothing to ask for: {wanted} is not guarded", legal=ALIASES, place="stage")
+            raise UsageError(f"nothing to ask for: {wanted} is not guarded", legal=ALIASES, place="--to")
         known = self.version(model, version)
         made = self.gate.request(known.name, str(known.version), wanted, user, reason)
         self._show_on_version(made)
@@ -105,10 +102,12 @@ class Desk:
 
     def rollback(self, model: str, user: str, reason: str) -> dict[str, str]:
         """Put the previous Production version back."""
+        self._must_govern(model)
         return _moved(self.mover.rollback(self.registry, model, user, reason))
 
     def break_glass(self, model: str, version: str, stage: str, user: str, reason: str) -> dict[str, str]:
         """Move without a decision, as a named admin, loudly."""
+        self._must_govern(model)
         known = self.version(model, version)
         moved = _moved(self.mover.break_glass(self.registry, known, stage_named(stage), user, reason))
         stands = self.gate.standing(moved["model"], moved["stage"]) or {}
@@ -117,12 +116,32 @@ class Desk:
     # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def current(self, model: str, at: str | None = None) -> dict[str, Any]:
-        """What the ledger says stands in each guarded stage, now or on a day: version, since when, by whom."""
+        """What the ledger says stands in each guarded stage, now or on a day: version, since when, by whom.
+
+        Raises:
+            UsageError: the ledger knows no such model, and it is not governed.
+        """
+        self._must_know(model)
         return {stage: self.gate.standing(model, stage, at) for stage in ALIASES}
 
     def history(self, model: str) -> dict[str, Any]:
-        """The model's rows of the ledger, oldest first."""
+        """The model's rows of the ledger, oldest first.
+
+        Raises:
+            UsageError: the ledger knows no such model, and it is not governed.
+        """
+        self._must_know(model)
         return {"model": model, "rows": [dict(row) for row in self.gate.history(model)]}
+
+    def _must_know(self, model: str) -> None:
+        if model not in self.gate.models():
+            self._must_govern(model)
+
+    def _must_govern(self, model: str) -> None:
+        if not self.mover.governs(model):
+            raise UsageError(
+                f"{model!r} is not under the gate", legal=self.mover.models, place="homologate.yaml, promotion.models"
+            )
 
     def unjudged(self, model: str) -> list[str]:
         """Versions that stand in Production though the ledger put none there: from before the gate."""
@@ -172,9 +191,19 @@ class Desk:
         return sorted(model.name for model in found if self.mover.governs(model.name))
 
     def policies(self) -> dict[str, Any]:
-        """Each stage's policy: its name, its digest and its demands in sentences."""
+        """Each stage's policy: its name, its digest, its demands in sentences, and its rules one by one."""
         return {
-            stage: {"name": policy.name, "digest": policy.digest, "demands": explain(policy)}
+            stage: {
+                "name": policy.name,
+                "says": policy.says,
+                "digest": policy.digest,
+                "demonstration": policy.demonstration,
+                "demands": explain(policy),
+                "rules": [
+                    {"id": one.id, "says": one.says, "demand": one.demand, "reads": one.reads, "each": list(one.each)}
+                    for one in policy.rules
+                ],
+            }
             for stage, policy in self.gate.policies.items()
         }
 

@@ -191,7 +191,11 @@ class MlflowEvidence:
             location = self._registry.get_model_version_download_uri(known.name, known.version)
         except MlflowException as error:
             if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
-                raise ModelError(f"no version {version!r} of {model!r}", place="the registry") from error
+                raise ModelError(
+                    f"no version {version!r} of {model!r}",
+                    place="the registry",
+                    next_command=f"homologate history {model}",
+                ) from error
             raise TrackingError(f"the registry does not answer: {error.message}") from error
         return _Version(
             name=known.name,

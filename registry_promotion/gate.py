@@ -34,7 +34,7 @@ from registry_promotion.ledger import Entry, Ledger, Row
 from registry_promotion.lifecycle import ALIASES, stage_named
 from registry_promotion.policy import Policy
 from registry_promotion.requests import EvidenceSource, Requests
-from registry_promotion.standing import Request
+from registry_promotion.states import Request
 
 __all__ = ["BREAK_GLASS_HOURS", "Authorisation", "EvidenceSource", "Gate"]
 
@@ -207,7 +207,8 @@ class Gate(Requests):
         if user not in self.admins:
             error = RefusedError(
                 f"{user!r} may not break the glass",
-                legal=", ".join(self.admins) or "nobody: promotion.admins names no account",
+                place="homologate.yaml, field promotion.admins",
+                legal=", ".join(self.admins) or "nobody: it names no account; write one there and restart the server",
                 next_command=ask_again(model, version, stage),
             )
             self._record_refusal(model, version, stage, user, error)

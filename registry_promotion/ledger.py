@@ -19,26 +19,11 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    Engine,
-    MetaData,
-    String,
-    Table,
-    Text,
-    create_engine,
-    event,
-    insert,
-    select,
-    text,
-)
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy import Connection, insert, select, text
 
 from homologate.attest.statements import timestamp
-from homologate.errors import DataError, ServiceError, StorageError, UsageError
+from homologate.errors import DataError, StorageError, UsageError
+from registry_promotion.ledger_table import ROWS, engine_of, made, told
 from registry_promotion.verifier import FIRST, Verdict, line_of, verify
 
 __all__ = ["KINDS", "Entry", "Head", "Ledger", "Row", "Writer"]
@@ -55,20 +40,6 @@ KINDS = (
 )
 
 VERIFY = "homologate audit verify"
-
-_METADATA = MetaData()
-_ROWS = Table(
-    "homologate_ledger",
-    _METADATA,
-    Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("hash", String(64), nullable=False, unique=True),
-    Column("row", Text, nullable=False),
-)
-
-
-_GUARDED = (
-    "SELECT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = to_regclass('homologate_ledger') AND tgname = :trigger)"
-)
 
 
 class Head(NamedTuple):
@@ -143,19 +114,19 @@ class Ledger:
     """
 
     def __init__(self, database: str, *, clock: Callable[[], datetime] | None = None) -> None:
-        self._engine = _engine(database)
+        self._engine = engine_of(database)
         # Readers take no turn: they see what is committed and hold nobody up.
         calm = {"isolation_level": "READ COMMITTED"} if self._engine.dialect.name == "postgresql" else {}
         self._reader = self._engine.execution_options(homologate_reading=True, **calm)
         self._clock = clock or (lambda: datetime.now(UTC))
-        with _told("open"):
-            _create(self._engine.execution_options(**calm))
+        with told("open"):
+            made(self._engine.execution_options(**calm))
 
     def account(self) -> str | None:
         """Whom the database authenticated us as; None on SQLite, which knows nobody."""
         if self._engine.dialect.name == "sqlite":
             return None
-        with _told("read"), self._reader.connect() as connection:
+        with told("read"), self._reader.connect() as connection:
             return str(connection.execute(text("SELECT session_user")).scalar_one())
 
     def append(self, entry: Entry) -> Row:
@@ -175,14 +146,14 @@ class Ledger:
         Raises:
             StorageError: the database did not take it; then nothing was recorded.
         """
-        with _told("write"), self._engine.connect() as connection, connection.begin():
+        with told("write"), self._engine.connect() as connection, connection.begin():
             if connection.dialect.name == "postgresql":
-                connection.execute(text(f"LOCK TABLE {_ROWS.name} IN EXCLUSIVE MODE"))
+                connection.execute(text(f"LOCK TABLE {ROWS.name} IN EXCLUSIVE MODE"))
             yield Writer(connection, self._clock)
 
     def head(self) -> Head:
         """The number and hash of the last row; `Head(0, "000…")` where there is none."""
-        with _told("read"), self._reader.connect() as connection:
+        with told("read"), self._reader.connect() as connection:
             return _head(connection)
 
     def rows(self, after: int = 0) -> list[Row]:
@@ -191,23 +162,23 @@ class Ledger:
         Raises:
             StorageError: the database cannot be read, or a row is not one.
         """
-        with _told("read"), self._reader.connect() as connection:
+        with told("read"), self._reader.connect() as connection:
             return _rows(connection, after)
 
     def rows_at(self, numbers: Sequence[int]) -> list[Row]:
         """The rows of these numbers, oldest first."""
         found: list[Row] = []
-        with _told("read"), self._reader.connect() as connection:
+        with told("read"), self._reader.connect() as connection:
             for first in range(0, len(numbers), 500):
-                some = _ROWS.c.seq.in_(numbers[first : first + 500])
-                rows = connection.execute(select(_ROWS).where(some).order_by(_ROWS.c.seq))
+                some = ROWS.c.seq.in_(numbers[first : first + 500])
+                rows = connection.execute(select(ROWS).where(some).order_by(ROWS.c.seq))
                 found += [_read(seq, digest, told) for seq, digest, told in rows]
         return found
 
     def export(self) -> Iterator[bytes]:
         """Every row as one line of an export, line breaks included, for `registry_promotion.verifier`."""
-        with _told("read"), self._reader.connect() as connection:
-            found = connection.execution_options(yield_per=1000).execute(select(_ROWS).order_by(_ROWS.c.seq))
+        with told("read"), self._reader.connect() as connection:
+            found = connection.execution_options(yield_per=1000).execute(select(ROWS).order_by(ROWS.c.seq))
             for _, digest, row in found:
                 yield line_of(row.encode("ascii"), digest) + b"\n"
 
@@ -250,7 +221,7 @@ class Writer:
             raise UsageError(f"no kind of row {entry.kind!r}", place="ledger", legal=KINDS)
         head = self.head()
         row = _written(head, self.now(), entry)
-        self._connection.execute(insert(_ROWS).values(seq=row.seq, hash=row.hash, row=row.text))
+        self._connection.execute(insert(ROWS).values(seq=row.seq, hash=row.hash, row=row.text))
         return row
 
     def _last(self) -> Row | None:
@@ -299,77 +270,10 @@ def _read(seq: int, digest: str, told: str) -> Row:
 
 
 def _rows(connection: Connection, after: int) -> list[Row]:
-    found = connection.execute(select(_ROWS).where(_ROWS.c.seq > after).order_by(_ROWS.c.seq))
+    found = connection.execute(select(ROWS).where(ROWS.c.seq > after).order_by(ROWS.c.seq))
     return [_read(seq, digest, told) for seq, digest, told in found]
 
 
 def _head(connection: Connection) -> Head:
-    found = connection.execute(select(_ROWS.c.seq, _ROWS.c.hash).order_by(_ROWS.c.seq.desc()).limit(1)).first()
+    found = connection.execute(select(ROWS.c.seq, ROWS.c.hash).order_by(ROWS.c.seq.desc()).limit(1)).first()
     return Head(found[0], found[1]) if found else Head(0, FIRST)
-
-
-def _engine(database: str) -> Engine:
-    url = make_url(database)
-    name = url.get_backend_name()
-    if name == "postgresql":
-        return create_engine(url, isolation_level="SERIALIZABLE", pool_pre_ping=True)
-    if name != "sqlite" or url.database in (None, "", ":memory:"):
-        raise UsageError(
-            f"the ledger cannot be kept in {url.render_as_string(hide_password=True)!r}",
-            place="--backend-store-uri",
-            legal="sqlite:///FILE, postgresql://…",
-        )
-    engine = create_engine(url, connect_args={"timeout": 60})
-
-    @event.listens_for(engine, "connect")
-    def _ours(connection: Any, _record: Any) -> None:
-        # The driver's own transactions begin late; the ledger's begin when it says so.
-        connection.isolation_level = None
-        connection.execute("PRAGMA synchronous = FULL")
-
-    @event.listens_for(engine, "begin")
-    def _immediately(connection: Connection) -> None:
-        reading = connection.get_execution_options().get("homologate_reading", False)
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
-
-    return engine
-
-
-def _create(engine: Engine) -> None:
-    """The table and the triggers that refuse changes, made once, though many servers start at once.
-
-    On PostgreSQL this needs READ COMMITTED: whoever waited for the lock must see the table the first one made.
-    """
-    statements: Sequence[str]
-    if engine.dialect.name == "sqlite":
-        statements = [
-            f"CREATE TRIGGER IF NOT EXISTS {_ROWS.name}_no_{verb} BEFORE {verb} ON {_ROWS.name} "
-            "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
-            for verb in ("UPDATE", "DELETE")
-        ]
-    else:
-        statements = [
-            "CREATE OR REPLACE FUNCTION homologate_append_only() RETURNS trigger AS "
-            "$$ BEGIN RAISE EXCEPTION 'the ledger is append-only'; END $$ LANGUAGE plpgsql",
-            f"CREATE OR REPLACE TRIGGER {_ROWS.name}_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {_ROWS.name} "
-            "FOR EACH STATEMENT EXECUTE FUNCTION homologate_append_only()",
-        ]
-    with engine.begin() as connection:
-        if engine.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('homologate_ledger'))"))
-            if connection.execute(text(_GUARDED), {"trigger": f"{_ROWS.name}_no_change"}).scalar():
-                return  # who may only append need not own what was made once
-        _METADATA.create_all(connection)
-        for statement in statements:
-            connection.execute(text(statement))
-
-
-@contextmanager
-def _told(doing: str) -> Iterator[None]:
-    """Turn the database's errors into ours."""
-    try:
-        yield
-    except SQLAlchemyError as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        kind = ServiceError if "connect" in str(cause).lower() else StorageError
-        raise kind(f"cannot {doing} the ledger: {str(cause).strip()}", place="the registry's database") from error

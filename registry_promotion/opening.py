@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from registry_promotion.policy import Policy, load_policies, shipped_policies
+from registry_promotion.policy import Policy
+from registry_promotion.policy_files import load_policies, shipped_policies
 
 if TYPE_CHECKING:
     from homologate.attest import SigningKey

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from registry_promotion.checks import why_closed
-from registry_promotion.standing import Request
+from registry_promotion.states import Request
 
 __all__ = ["as_recorded"]
 

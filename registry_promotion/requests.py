@@ -22,7 +22,8 @@ from registry_promotion.ledger import Entry, Ledger
 from registry_promotion.lifecycle import ALIASES, stage_named
 from registry_promotion.policy import Policy
 from registry_promotion.record import as_recorded
-from registry_promotion.standing import Request, Standing
+from registry_promotion.standing import Standing
+from registry_promotion.states import Request
 
 __all__ = ["EvidenceSource", "Requests"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["reach_of", "rows_of", "words_of"]
+__all__ = ["clock_told", "reach_of", "rows_of", "words_of"]
 
 TINTS = 5
 """Steps of tint in which a word is marked, by its share of the logit beside the strongest word's."""
@@ -38,6 +38,12 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
         "request": str(payload.get("request") or (row["seq"] if kind == "request" else "")),
         "look": look,
     }
+
+
+def clock_told(moment: str) -> str:
+    """A moment of the ledger to the second, `2026-03-01 12:00:00 UTC`; anything else as it is."""
+    day, parted, time = moment.partition("T")
+    return f"{day} {time[:8]} UTC" if parted and moment.endswith(("Z", "+00:00")) else moment
 
 
 def reach_of(comparison: Mapping[str, Any] | None) -> float:

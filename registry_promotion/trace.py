@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from homologate.attest import PublicKey, Signer, canonical, sign_statement, strict_json, verify_envelope
 from homologate.attest.statements import timestamp
 from homologate.errors import DataError, ModelError, RefusedError
-from registry_promotion.story import rows_of
+from registry_promotion.story import clock_told, rows_of
 
 if TYPE_CHECKING:
     from registry_promotion.desk import Desk
@@ -184,7 +184,7 @@ def _verdict(facts: Mapping[str, Any]) -> str:
     """One line for a person."""
     now = next((one for one in facts["deployments"] if one["until"] is None), None)
     how = {"break_glass": ", BY A BROKEN GLASS", "rollback": ", by a rollback"}.get(now["how"], "") if now else ""
-    where = f"in {now['stage']} since {now['since']}, by {now['by']}{how}" if now else "in no guarded stage"
+    where = f"in {now['stage']} since {clock_told(now['since'])}, by {now['by']}{how}" if now else "in no guarded stage"
     commit = (facts["commit"] or {}).get("commit")
     made = f"made by {', '.join(facts['made_by']) or 'nobody knows whom'}"
     from_what = f" from commit {commit[:12]}" if commit else ""

@@ -8,9 +8,11 @@ is refused at its end: what it sent is thrown away before it replaces anything.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import posixpath
 from collections.abc import AsyncIterable, AsyncIterator, Callable
+from functools import cache
 from typing import Any, BinaryIO
 
 from homologate.errors import ServiceError
@@ -75,13 +77,15 @@ def guard_artifact_repositories(check: Check) -> None:
 
 
 def _guarded_builder(build: Callable[..., Any], check: Check) -> Callable[..., Any]:
+    @cache  # a class made for each request costs more than all that the guard asks
+    def guarded(kind: type) -> type:
+        return type(f"Guarded{kind.__name__}", (_Guard, kind), {"_check_write": staticmethod(check)})
+
     def build_guarded(*args: Any, **named: Any) -> Any:
         repository = build(*args, **named)
         kind = type(repository)
         if not issubclass(kind, _Guard):
-            repository.__class__ = type(
-                f"Guarded{kind.__name__}", (_Guard, kind), {"_check_write": staticmethod(check)}
-            )
+            repository.__class__ = guarded(kind)
         return repository
 
     return build_guarded
@@ -117,7 +121,7 @@ class _Guard:
         self, chunks: AsyncIterable[bytes], artifact_file_name: str, artifact_path: str | None = None
     ) -> None:
         target = _joined(artifact_path, artifact_file_name)
-        self._ask(target)
+        await asyncio.to_thread(self._ask, target)  # the ledger may be waited for, by nobody else's request
         asking = _asking_chunks(chunks, lambda: self._ask(target))
         await super().log_artifact_from_async_stream(asking, artifact_file_name, artifact_path)  # type: ignore[misc]
 
@@ -174,8 +178,6 @@ class _AskingStream:
 
 
 async def _asking_chunks(chunks: AsyncIterable[bytes], ask: Callable[[], None]) -> AsyncIterator[bytes]:
-    import asyncio
-
     async for chunk in chunks:
         yield chunk
     await asyncio.to_thread(ask)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -30,7 +30,8 @@ class Keeper(Mover):
 
     def __init__(self, gate: Any, models: Sequence[str], turnstile: Turnstile) -> None:
         super().__init__(gate, models, turnstile)
-        self._seen: tuple[object, frozenset[str]] = (object(), frozenset())
+        self._seen: tuple[object, locations.Sealed] = (object(), locations.Sealed())
+        self._located: dict[tuple[str, str], tuple[int, tuple[str, ...]]] = {}
         self._lock = threading.Lock()
 
     def acting(self) -> AbstractContextManager[None]:
@@ -81,7 +82,7 @@ class Keeper(Mover):
 
     def check_write(self, location: str) -> None:
         """Raise MLflow's PERMISSION_DENIED if writing to `location` would change what a decision rests on."""
-        if (touched := locations.touches(location, self.sealed())) is None:
+        if (touched := self.sealed().touched_by(location)) is None:
             return
         from registry_promotion.server._refusals import as_mlflow
 
@@ -93,23 +94,32 @@ class Keeper(Mover):
             )
         )
 
-    def sealed(self) -> frozenset[str]:
+    def sealed(self) -> locations.Sealed:
         """The places no one may write to, kept until the ledger grows."""
         head = self.gate.head()
         with self._lock:
-            known, places = self._seen
+            known, sealed = self._seen
         if known == head:
-            return places
-        places = frozenset(self._places())
+            return sealed
+        sealed = locations.Sealed(self._places())
         with self._lock:
-            self._seen = (head, places)
-        return places
+            self._seen = (head, sealed)
+        return sealed
 
-    def _places(self) -> Sequence[str]:
-        found = []
-        for model, number in self.gate.judged():
-            try:
-                found += [locations.place_of(uri) for uri in self.gate.evidence_source.locations(model, number)]
-            except HomologateError as error:
-                _log.warning("cannot seal the artifacts of %s version %s: %s", model, number, error)
-        return found
+    def _places(self) -> Iterator[str]:
+        """Where the bytes and the evidence of every judged version lie; looked up anew where that may have changed.
+
+        It may where a row told of the version, and in Staging, where shadow reports gather without one.
+        """
+        staged = {(model, self.gate.current(model, "Staging")) for model in self.gate.models()}
+        for version, row in self.gate.judged().items():
+            known, places = self._located.get(version, (0, ()))
+            if known != row or version in staged:
+                try:
+                    found = self.gate.evidence_source.locations(*version)
+                except HomologateError as error:
+                    _log.warning("cannot seal the artifacts of %s version %s: %s", *version, error)
+                else:
+                    places = tuple(locations.place_of(uri) for uri in found)
+                    self._located[version] = (row, places)
+            yield from places

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["inside", "place_of", "places_of", "roots", "served_location", "shown", "touches"]
+__all__ = ["Sealed", "inside", "place_of", "places_of", "roots", "served_location", "shown"]
 
 _PROXIED = ("mlflow-artifacts", "http", "https")
 _ANCHOR = "/mlflow-artifacts/artifacts/"
@@ -45,16 +45,37 @@ def inside(place: str, root: str) -> bool:
     return place == root or place.startswith(root.rstrip("/") + "/")
 
 
-def touches(location: str, roots: frozenset[str]) -> str | None:
-    """The one of `roots` that writing to (or deleting) `location` could change, or None.
+class Sealed:
+    """Places that may no longer change. What a question costs does not grow with their number.
 
-    A write below a root changes it, and so does one to a folder that holds it.
+    Args:
+        places: canonical, as `place_of` writes them.
     """
-    for place in places_of(location):
-        for root in roots:
-            if inside(place, root) or inside(root, place):
-                return root
-    return None
+
+    def __init__(self, places: Iterable[str] = ()) -> None:
+        self._places = frozenset(places)
+        self._above = {above: place for place in self._places for above in _above(place)}
+
+    def touched_by(self, location: str) -> str | None:
+        """The place that writing to (or deleting) `location` could change, or None.
+
+        A write below a place changes it, and so does one to a folder that holds it.
+        """
+        for place in places_of(location):
+            if (held := self._above.get(place)) is not None:
+                return held
+            for here in (place, *_above(place)):
+                if here in self._places:
+                    return here
+        return None
+
+
+def _above(place: str) -> Iterator[str]:
+    """Every folder that holds a place, up to the root of its store."""
+    scheme, mark, rest = place.partition("://")
+    while "/" in rest and rest != "/":
+        rest = rest.rpartition("/")[0]
+        yield scheme + mark + (rest or "/")
 
 
 def roots() -> frozenset[str]:

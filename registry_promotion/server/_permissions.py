@@ -64,4 +64,9 @@ def require_admin(settings: Settings, user: str) -> None:
     from mlflow.server import auth
 
     if user not in settings.promotion.admins and not auth.store.get_user(user).is_admin:
-        raise RefusedError(f"{user!r} is not an admin", place="homologate.yaml, field promotion.admins")
+        raise RefusedError(
+            f"{user!r} is not an admin",
+            place="homologate.yaml, field promotion.admins",
+            legal=", ".join(settings.promotion.admins) or "whoever administers this MLflow server",
+            next_command="homologate as admin -- COMMAND, where this machine holds that account",
+        )

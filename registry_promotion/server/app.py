@@ -7,6 +7,7 @@ around everything, ours included.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from typing import Any
@@ -44,7 +45,11 @@ def compose(app: Any = None) -> Any:
         keeper.reconcile(_registry_store())
         _hire_postman(keeper, settings, database)
         _log.warning("the gate guards %s; login: %s", ", ".join(keeper.models), settings.promotion.login)
-        return _with_login(app, settings)
+        composed = _with_login(app, settings)
+    # What was imported stays as long as the server does: the collector need not walk through it again at every turn.
+    gc.collect()
+    gc.freeze()
+    return composed
 
 
 def _hire_postman(keeper: Keeper, settings: Settings, database: str) -> None:

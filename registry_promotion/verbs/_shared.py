@@ -9,7 +9,6 @@ __all__ = [
     "add_comment",
     "add_model_and_version",
     "answered_told",
-    "clock_told",
     "decision_told",
     "gate_of",
     "rules_told",
@@ -65,12 +64,6 @@ def answered_told(request: dict[str, Any]) -> str:
     return "\n".join([*lines, "", follows])
 
 
-def clock_told(moment: str) -> str:
-    """A moment of the ledger to the second, `2026-03-01 12:00:00 UTC`; anything else as it is."""
-    day, parted, time = moment.partition("T")
-    return f"{day} {time[:8]} UTC" if parted and moment.endswith(("Z", "+00:00")) else moment
-
-
 def decision_told(decision: dict[str, Any]) -> list[str]:
     """A decision as lines: the verdict, then every rule, those that refuse first."""
     return [decision["verdict"], "", *rules_told([*decision["rules"], decision["sign_off"]])]
@@ -82,7 +75,9 @@ def rules_told(rules: list[dict[str, Any]]) -> list[str]:
     lines = []
     for rule in sorted(rules, key=lambda rule: order.index(rule["status"])):
         found = ""
-        if rule["limit"] and rule["limit"] not in FLAGS:  # of a flag the sentence says it all
+        if rule["status"] == "does_not_apply":
+            found = f" [does not apply: {rule['reason']}]" if rule["reason"] else ""
+        elif rule["limit"] and rule["limit"] not in FLAGS:  # of a flag the sentence says it all
             found = f" [found {rule['value'] or 'nothing'}, demanded {rule['limit']}]"
         lines.append(f"  {_MARKS[rule['status']]} {rule['id']}: {rule['sentence']}{found}")
         if rule["status"] in ("not_met", "cannot_tell"):

@@ -63,7 +63,11 @@ def _verify(args: argparse.Namespace) -> dict[str, Any]:
         with open(args.file, "rb", buffering=READ_AT_ONCE) as lines:
             found = verify(lines, *heads)
     except OSError as error:
-        raise StorageError(f"cannot read the ledger: {error.strerror}", place=args.file) from error
+        raise StorageError(
+            f"cannot read the export: {error.strerror}",
+            place=args.file,
+            next_command=f"homologate audit export --to {args.file}",
+        ) from error
     exit_code = 0 if found.ok else RefusedError.exit_code
     return {"what": "verify", "file": args.file, **found._asdict(), "exit_code": exit_code}
 

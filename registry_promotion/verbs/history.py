@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from registry_promotion.verbs._shared import clock_told, gate_of, settings_arguments
+from registry_promotion.story import clock_told, rows_of
+from registry_promotion.verbs._shared import gate_of, settings_arguments
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,8 +35,6 @@ def show(facts: dict[str, Any]) -> str:
         lines = [f"{facts['model']} on {clock_told(facts['at'])}:"]
         lines += [f"  {stage:<11} {_stood(standing)}" for stage, standing in facts["stages"].items()]
         return "\n".join(lines)
-    from registry_promotion.story import rows_of
-
     rows = rows_of(facts["rows"])[::-1]
     if not rows:
         return f"Nothing has happened to {facts['model']} yet. Next: homologate request {facts['model']} VERSION --to …"

@@ -24,7 +24,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     """Read or ask."""
     if not args.folder and not args.shipped:
         return dict(gate_of(args).get("policies"))
-    from registry_promotion.policy import explain, load_policies, shipped_policies
+    from registry_promotion.policy import explain
+    from registry_promotion.policy_files import load_policies, shipped_policies
 
     policies = load_policies(args.folder) if args.folder else shipped_policies()
     return {

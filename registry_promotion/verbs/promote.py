@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from registry_promotion.verbs._shared import clock_told, gate_of, settings_arguments
+from registry_promotion.story import clock_told
+from registry_promotion.verbs._shared import gate_of, settings_arguments
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -55,7 +55,9 @@ def show(facts: dict[str, Any]) -> str:
     request, decision = facts["request"], facts["decision"]
     lines = [f"Request {request['id']}: {request['model']} version {request['version']} to {request['stage']}", ""]
     lines += [*decision_told(decision), "", f"Read it at {facts['address']}"]
-    if decision["passes"]:
+    if not request["open"]:
+        lines.append(f"It is {request['state']}. What happened: homologate history {request['model']}")
+    elif decision["passes"]:
         lines.append(f"Next: homologate promote {request['id']}")
     elif decision["evidence_passes"]:
         lines.append(f"Next, as somebody else: homologate approve {request['id']} --comment …")

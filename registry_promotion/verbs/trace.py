@@ -14,7 +14,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from registry_promotion.verbs._shared import clock_told, gate_of, settings_arguments
+from registry_promotion.story import clock_told
+from registry_promotion.verbs._shared import gate_of, settings_arguments
 
 SUFFIXES = (".html", ".json")
 
@@ -68,6 +69,7 @@ def show(facts: dict[str, Any]) -> str:
         f"{clock_told(run['started_at'] or 'at a time nobody knows')}"
         for run in facts["runs"]
     ]
+    lines += [f"NOT MET     {one['id']}: {one['sentence']}" for one in _failing(facts["verification"])]
     lines += [
         f"report      {one['kind']}, {clock_told(one['measured_at'])}: {one['verdict']}" for one in facts["reports"]
     ]
@@ -77,7 +79,10 @@ def show(facts: dict[str, Any]) -> str:
             f"request     {asked['request']} to {asked['stage']}, by {asked['by']}, {clock_told(asked['at'])}: "
             f"{held} of {len(asked['rules'])} rules held under {asked['policy']['name']}"
         )
-        lines += [f"            {one['by']} {one['answer']}, {one['at']}: {one['comment']}" for one in asked["answers"]]
+        lines += [
+            f"            {one['by']} {one['answer']}, {clock_told(one['at'])}: {one['comment']}"
+            for one in asked["answers"]
+        ]
     lines += [
         f"deployed    {one['stage']}, {clock_told(one['since'])} to {clock_told(one['until'] or 'now')}, "
         f"by {one['by']} ({one['how'].replace('_', ' ')})"
@@ -88,6 +93,10 @@ def show(facts: dict[str, Any]) -> str:
     else:
         lines += ["", "Next: --to trace.html writes this as one signed page, --json prints every rule and file."]
     return "\n".join(lines)
+
+
+def _failing(verification: dict[str, Any]) -> list[dict[str, Any]]:
+    return [check for check in verification.get("checks", ()) if check["status"] != "met"]
 
 
 def _traced(args: argparse.Namespace) -> dict[str, Any]:

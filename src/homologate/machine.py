@@ -5,6 +5,7 @@ No mlflow, torch or pandas may be imported here: `homologate where` must answer 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -79,8 +80,16 @@ def whereabouts(settings: Settings) -> dict[str, Any]:
         "demonstration": bool(accounts and accounts.demonstration),
         "login": _how_to_log_in(accounts) if accounts else None,
         "services": {name: service._asdict() for name, service in running.items()},
-        "last": recall(settings),
+        "last": _reachable(recall(settings), server),
     }
+
+
+def _reachable(last: dict[str, Any] | None, server: Service | None) -> dict[str, Any] | None:
+    """The last lifecycle with its reports' addresses at the server that runs now: a restart may choose another port."""
+    if last is None or server is None:
+        return last
+    moved = {kind: re.sub(r"^https?://[^/]+(?=/#/)", server.url, link) for kind, link in last["reports"].items()}
+    return {**last, "reports": moved}
 
 
 def _how_to_log_in(accounts: Accounts) -> dict[str, Any]:
@@ -101,6 +110,7 @@ def told(facts: dict[str, Any]) -> str:
         f"the gate    {facts['gate'] or 'not running'}",
         f"endpoint    {endpoint or 'not running'}"
         + (f"  ({facts['services'][ENDPOINT]['about']})" if endpoint else ""),
+        f"who is in   homologate history {facts['model']}",
         f"artifacts   {facts['artifact_root']}",
     ]
     if login:

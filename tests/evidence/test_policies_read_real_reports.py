@@ -11,7 +11,8 @@ import pytest
 from homologate.evidence import evaluate_scorers
 from homologate.settings import DataSettings, Settings
 from registry_promotion.judgement import judge
-from registry_promotion.policy import Policy, shipped_policies
+from registry_promotion.policy import Policy
+from registry_promotion.policy_files import shipped_policies
 
 TOLD = ("data", "parity", "training")
 POLICIES = [*shipped_policies().values(), shipped_policies(demonstration=True)["Production"]]

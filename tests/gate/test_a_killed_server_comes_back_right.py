@@ -10,6 +10,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -146,3 +147,22 @@ def test_drift_names_a_stage_an_alias_and_bytes_changed_behind_the_server(
     assert [line["what"] for line in found] == ["stage", "alias", "bytes"]
     assert intruder in found[0]["registry"]
     assert standing in found[0]["ledger"]
+
+
+def test_a_host_whose_clock_ran_ahead_ages_every_approval_and_setting_it_back_revives_none(
+    home: Path, start_gated: Callable[..., Any], make_version: Callable[..., str]
+) -> None:
+    from registry_promotion.ledger import Entry, Ledger
+
+    gated = start_gated(home)
+    version = make_version(gated)
+    request = gated.approved(version, "Staging")
+    ahead = Ledger(f"sqlite:///{home / 'mlflow.db'}", clock=lambda: datetime.now(UTC) + timedelta(days=31))
+    ahead.append(Entry("note", "another host", reason="its clock is wrong"))
+    ahead.close()
+    answer = gated.post("ann", f"requests/{request}/promote")  # minutes old by its own clock
+    assert answer.status == 403
+    assert "1 more approval needed" in answer.text
+    body = {"name": MODEL, "version": version, "stage": "Staging"}
+    assert gated.ask("ann", "POST", "/api/2.0/mlflow/model-versions/transition-stage", body).status == 403
+    assert version not in gated.in_stage("Staging")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from loopback.ledger import ledger_for
 
 from homologate.cli import main
 from homologate.settings import PromotionSettings
@@ -39,27 +39,7 @@ class Ungated:
 
 @pytest.fixture(scope="module")
 def ungated(mlflow_server: str, postgresql_server: str, tmp_path_factory: pytest.TempPathFactory) -> Ungated:
-    from sqlalchemy import create_engine, text
-
-    from registry_promotion.ledger import Ledger
-    from registry_promotion.outbox import Outbox
-
-    name = f"t{uuid.uuid4().hex}"
-    engine = create_engine(f"{postgresql_server}/postgres", isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-        for person in ("rita", "ann", "bob", "ada", "author"):
-            connection.execute(text(f"DROP ROLE IF EXISTS {person}"))
-            connection.execute(text(f"CREATE ROLE {person} LOGIN"))
-    engine.dispose()
-    ledger = f"{postgresql_server}/{name}"
-    Ledger(ledger).close()  # the owner makes the tables; people may only append
-    Outbox(ledger)
-    owner = create_engine(ledger, isolation_level="AUTOCOMMIT")
-    with owner.connect() as connection:
-        for person in ("rita", "ann", "bob", "ada", "author"):
-            connection.execute(text(f"GRANT SELECT, INSERT, UPDATE ON homologate_ledger, homologate_told TO {person}"))
-    owner.dispose()
+    ledger = ledger_for(postgresql_server)
     home = tmp_path_factory.mktemp("ungated")
     (home / "policies").mkdir()
     for stage, needed in (("Staging", 1), ("Production", 2)):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry_promotion.server._locations import inside, place_of, shown, touches
+from registry_promotion.server._locations import Sealed, inside, place_of, shown
 
 DESTINATION = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"
 
@@ -58,16 +58,16 @@ def test_places_in_object_stores_are_normalised_too(store: str, same: str) -> No
 
 @given(st.lists(st.sampled_from(["model", "MODEL", "%6dodel", "%256dodel", ".", "", "model.onnx"]), max_size=4))
 def test_no_encoding_hides_a_place_below_a_sealed_one(tail: list[str]) -> None:
-    sealed = frozenset({place_of("/srv/artifacts/1/run/artifacts/model")})
-    assert touches("/".join(["/srv/artifacts/1/run/artifacts/%6d%6fdel", *tail]), sealed)
+    sealed = Sealed([place_of("/srv/artifacts/1/run/artifacts/model")])
+    assert sealed.touched_by("/".join(["/srv/artifacts/1/run/artifacts/%6d%6fdel", *tail]))
 
 
 @given(st.from_regex(r"[a-z0-9]{1,8}", fullmatch=True).filter(lambda name: not name.startswith("model")))
 def test_neighbours_of_a_sealed_place_are_free(name: str) -> None:
-    sealed = frozenset({place_of("/srv/artifacts/1/run/artifacts/model")})
-    assert touches(f"/srv/artifacts/1/run/artifacts/{name}", sealed) is None
-    assert touches(f"/srv/artifacts/1/run/artifacts/model-{name}", sealed) is None
-    assert touches("/srv/artifacts/1/run", sealed), "deleting a folder above would take it away"
+    sealed = Sealed([place_of("/srv/artifacts/1/run/artifacts/model")])
+    assert sealed.touched_by(f"/srv/artifacts/1/run/artifacts/{name}") is None
+    assert sealed.touched_by(f"/srv/artifacts/1/run/artifacts/model-{name}") is None
+    assert sealed.touched_by("/srv/artifacts/1/run"), "deleting a folder above would take it away"
 
 
 def test_a_place_is_shown_without_where_the_server_keeps_it(root: Path) -> None:

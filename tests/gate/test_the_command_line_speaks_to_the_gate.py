@@ -110,7 +110,10 @@ def test_a_list_a_rejection_and_the_policies_are_shown(
         (("rollback", "brakes-nothing", "--reason", "x"), 7, "no earlier Production version"),
         (("history", "brakes", "--at", "yesterday"), 2, "'yesterday' is no moment"),
         (("policy", "explain", "--folder", "nowhere"), 2, "no policy in 'nowhere'"),
-        (("audit", "verify", "nowhere.jsonl"), 5, "cannot read the ledger"),
+        (("history", "hoses"), 2, "'hoses' is not under the gate"),
+        (("history", "hoses", "--at", "2026-03-01"), 2, "'hoses' is not under the gate"),
+        (("rollback", "hoses", "--reason", "x"), 2, "'hoses' is not under the gate"),
+        (("audit", "verify", "nowhere.jsonl"), 5, "next:  homologate audit export --to nowhere.jsonl"),
         (("audit", "export", "--to", "/"), 7, "is not an admin"),
     ],
 )

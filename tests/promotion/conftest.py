@@ -17,7 +17,8 @@ from homologate.errors import ModelError
 from registry_promotion.decision import Approval, Champion, Decision, EvidenceBundle, decide
 from registry_promotion.gate import Gate
 from registry_promotion.ledger import Ledger
-from registry_promotion.policy import Policy, shipped_policies
+from registry_promotion.policy import Policy
+from registry_promotion.policy_files import shipped_policies
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DIGEST = f"sha256:{'a' * 64}"

@@ -99,6 +99,14 @@ def test_a_forbidden_driver_is_named(
     assert (rule.status, rule.value) == ("not_met", "1: @manufacturer")
 
 
+def test_one_test_text_that_was_trained_on_refuses_under_every_shipped_policy(
+    policy: Policy, evidence: EvidenceBundle, champion: Champion, judged: Judge, altered: Any
+) -> None:
+    decision = judged(policy, altered(evidence, "evaluation.leak.near_duplicates.identical", 1), champion)
+    assert results(decision)["no-identical-test-texts"].status == "not_met"
+    assert not decision.passes
+
+
 def test_without_a_champion_the_comparison_is_said_not_to_apply_and_never_met(
     production: Policy, evidence: EvidenceBundle, judged: Judge
 ) -> None:

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from homologate.errors import UsageError
-from registry_promotion.policy import POLICY_FOLDER, explain, load_policies, load_policy, shipped_policies
+from registry_promotion.policy import explain
+from registry_promotion.policy_files import POLICY_FOLDER, load_policies, load_policy, shipped_policies
 
 STAGING = (POLICY_FOLDER / "staging.yaml").read_text(encoding="utf-8")
 
