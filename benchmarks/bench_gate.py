@@ -205,7 +205,7 @@ def median_of(found: list[float]) -> tuple[float, float, float]:
 
 def main(words: list[str]) -> int:
     """Measure and print."""
-    rounds = int(words[0]) if words else 40
+    rounds = int(words[0]) if words else 30
     met = True
     for told, login in (("both with basic-auth", True), ("both without a login", False)):
         ratio, low, high = median_of(ratios(rounds, login=login))
