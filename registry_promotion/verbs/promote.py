@@ -48,7 +48,7 @@ def show(facts: dict[str, Any]) -> str:
             f"Next: homologate request {moved['model']} {moved['version']} --to {moved['stage']} --reason …, or "
             f"homologate rollback {moved['model']} --reason …"
         )
-    return (
-        f"{moved['model']} version {moved['version']} is in {moved['stage']}.\n\n"
-        f"Back: homologate rollback {moved['model']} --reason …"
-    )
+    where = f"{moved['model']} version {moved['version']} is in {moved['stage']}."
+    if moved["stage"] == "Production":
+        return f"{where}\n\nBack: homologate rollback {moved['model']} --reason …"
+    return f"{where}\n\nNext: homologate request {moved['model']} {moved['version']} --to Production --reason …"

@@ -1,5 +1,7 @@
 """Ask for a version to go to a stage. The gate answers every rule at once; people sign off after.
 
+Where the evidence does not hold, the request is refused at once and the exit code is 7.
+
 homologate request component-classifier 7 --to Production --reason "recall of hoses is up"
 homologate request --list                      what waits
 homologate request --show 12                   one request, judged as of now
@@ -25,8 +27,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
-    """Ask, list or show."""
-    from homologate.errors import UsageError
+    """Ask, list or show; exit code 7 where the evidence does not hold and the request is refused at once."""
+    from homologate.errors import RefusedError, UsageError
 
     if args.list:
         return dict(gate_of(args).get("requests", model=args.model))
@@ -40,7 +42,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             next_command="homologate request --help",
         )
     asked = gate_of(args).post("requests", model=args.model, version=args.version, stage=args.to, reason=args.reason)
-    return dict(asked)
+    return {**asked, "exit_code": RefusedError.exit_code} if asked["request"]["state"] == "refused" else dict(asked)
 
 
 def show(facts: dict[str, Any]) -> str:
@@ -55,14 +57,16 @@ def show(facts: dict[str, Any]) -> str:
     request, decision = facts["request"], facts["decision"]
     lines = [f"Request {request['id']}: {request['model']} version {request['version']} to {request['stage']}", ""]
     lines += [*decision_told(decision), "", f"Read it at {facts['address']}"]
-    if not request["open"]:
+    if request["state"] == "refused":
+        lines.append("Next: mend what refuses, register that, and ask for the new version.")
+    elif not request["open"]:
         lines.append(f"It is {request['state']}. What happened: homologate history {request['model']}")
     elif decision["passes"]:
         lines.append(f"Next: homologate promote {request['id']}")
     elif decision["evidence_passes"]:
         lines.append(f"Next, as somebody else: homologate approve {request['id']} --comment …")
     else:
-        lines.append("Next: mend what refuses, register that, and ask for the new version.")
+        lines.append("Next: mend what refuses now, and ask again.")
     return "\n".join(lines)
 
 

@@ -73,8 +73,9 @@ def test_a_request_that_does_not_hold_says_every_rule_and_what_would_mend_it(
     source = gated.client("ann").get_model_version("brakes", version).source
     (gated.home / "artifacts" / source.partition(":/")[2].lstrip("/") / "model.onnx").write_bytes(b"other")
     code, told, _ = typed("ann", "request", "brakes", version, "--to", "Production", "--reason", "x")
-    assert code == 0
+    assert code == 7, "a pipeline stops here instead of waiting for people"
     assert "may not go to Production" in told
+    assert told.rstrip().endswith("Next: mend what refuses, register that, and ask for the new version.")
     assert "x verification" in told
     assert "→" in told
     code, told, _ = typed("bob", "evidence", "verify", "brakes", version, "--at-gate")
