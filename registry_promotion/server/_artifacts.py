@@ -12,7 +12,6 @@ import asyncio
 import inspect
 import posixpath
 from collections.abc import AsyncIterable, AsyncIterator, Callable
-from functools import cache
 from typing import Any, BinaryIO
 
 from homologate.errors import ServiceError
@@ -77,9 +76,12 @@ def guard_artifact_repositories(check: Check) -> None:
 
 
 def _guarded_builder(build: Callable[..., Any], check: Check) -> Callable[..., Any]:
-    @cache  # a class made for each request costs more than all that the guard asks
+    made: dict[type, type] = {}  # a class made for each request would cost more than all that the guard asks
+
     def guarded(kind: type) -> type:
-        return type(f"Guarded{kind.__name__}", (_Guard, kind), {"_check_write": staticmethod(check)})
+        if kind not in made:
+            made[kind] = type(f"Guarded{kind.__name__}", (_Guard, kind), {"_check_write": staticmethod(check)})
+        return made[kind]
 
     def build_guarded(*args: Any, **named: Any) -> Any:
         repository = build(*args, **named)
