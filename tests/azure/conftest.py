@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from loopback.kept import kept
 from loopback.workspace import Workspace, workspace
 
 from homologate.local import program
@@ -37,15 +37,13 @@ def azure_environment() -> Callable[[str], Path]:
     def built(name: str) -> Path:
         lock = ROOT / "requirements" / f"{name}.txt"
         digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
-        cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "homologate-tests"
-        folder = cache / f"{name}-{digest}"
-        python = folder / "bin" / "python"
-        if not (folder / ".built").exists():
+
+        def install(folder: Path) -> None:
             uv = program("uv")
             subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)], check=True)
-            words = [uv, "pip", "install", "--quiet", "--python", str(python), "--no-deps", "--require-hashes"]
-            subprocess.run([*words, "-r", str(lock)], check=True)
-            (folder / ".built").touch()
-        return python
+            words = [uv, "pip", "install", "--quiet", "--python", str(folder / "bin" / "python")]
+            subprocess.run([*words, "--no-deps", "--require-hashes", "-r", str(lock)], check=True)
+
+        return kept(f"{name}-{digest}", install) / "bin" / "python"
 
     return built

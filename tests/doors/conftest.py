@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 import requests
+from loopback.kept import kept
 
 from homologate.attest import (
     SigningKey,
@@ -186,16 +187,18 @@ def node_home() -> Path:
         if shutil.which(needed) is None:
             missing = f"{needed} is not installed: apt-get install nodejs npm"
             pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
-    lock = hashlib.sha256((NODE / "package-lock.json").read_bytes()).hexdigest()[:16]
-    home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "homologate" / f"node-{lock}"
-    home.mkdir(parents=True, exist_ok=True)
-    for file in NODE.iterdir():
-        if file.is_file():
-            shutil.copyfile(file, home / file.name)
-    if not (home / "node_modules" / ".package-lock.json").exists():
+    digest = hashlib.sha256()
+    for file in sorted(NODE.iterdir()):
+        digest.update(file.read_bytes() if file.is_file() else b"")
+
+    def install(home: Path) -> None:
+        for file in NODE.iterdir():
+            if file.is_file():
+                shutil.copyfile(file, home / file.name)
         # The package fetches GPU libraries after installation; the CPU library is in it already.
         subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=home, check=True)
-    return home
+
+    return kept(f"node-{digest.hexdigest()[:16]}", install)
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,8 @@ from pathlib import Path
 import pytest
 import trustme
 
+from loopback.kept import kept
+
 VERSION = "3.35.0"
 ACCOUNT = "loopback"
 
@@ -121,17 +123,15 @@ def _await(port: int, process: subprocess.Popen[bytes]) -> None:
 
 def _installed() -> Path:
     """The program, installed once into a cache of this machine."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "homologate-tests" / f"azurite-{VERSION}"
-    program = cache / "node_modules" / ".bin" / "azurite-blob"
-    if program.exists():
-        return program
-    npm = shutil.which("npm")
-    if npm is None:
-        missing = "Azurite needs Node.js and npm: apt-get install nodejs npm"
-        pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
-    cache.mkdir(parents=True, exist_ok=True)
-    words = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", f"azurite@{VERSION}"]
-    done = subprocess.run(words, cwd=cache, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.fail(f"npm could not install azurite: {done.stderr[-800:]}")
-    return program
+
+    def install(folder: Path) -> None:
+        npm = shutil.which("npm")
+        if npm is None:
+            missing = "Azurite needs Node.js and npm: apt-get install nodejs npm"
+            pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
+        words = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", f"azurite@{VERSION}"]
+        done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.fail(f"npm could not install azurite: {done.stderr[-800:]}")
+
+    return kept(f"azurite-{VERSION}", install) / "node_modules" / ".bin" / "azurite-blob"
