@@ -53,6 +53,7 @@ format: setup ## rewrite the style faults that can be
 	@ruff format .
 
 unit: setup ## the tests alone
+	@requirements/parts
 	@python -m pytest --numprocesses 2 --dist loadfile
 
 bench: setup ## every benchmark; the table stands in docs/performance.md
