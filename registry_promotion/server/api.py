@@ -28,7 +28,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from homologate.errors import HomologateError, UsageError
+from homologate.errors import DataError, HomologateError, UsageError
 from registry_promotion.server import _permissions as permissions
 from registry_promotion.server._identity import user_or_none, user_required
 from registry_promotion.server._origin import same_origin_required
@@ -50,6 +50,8 @@ def api(desk: Desk) -> Blueprint:
 
     routes = Blueprint("homologate_api", __name__, url_prefix=PREFIX)
 
+    known: list[str] = []
+
     def route(path: str, *, write: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         def declare(view: Callable[..., Any]) -> Callable[..., Any]:
             @wraps(view)
@@ -63,7 +65,9 @@ def api(desk: Desk) -> Blueprint:
                     body = {"error_code": told.error_code, "message": told.message, **error.as_json()}
                     return body, status_of(error)
 
-            routes.add_url_rule(path, view_func=answer, methods=["POST" if write else "GET"])
+            method = "POST" if write else "GET"
+            routes.add_url_rule(path, view_func=answer, methods=[method])
+            known.append(f"{method} {path}")
             return answer
 
         return declare
@@ -172,6 +176,15 @@ def api(desk: Desk) -> Blueprint:
             headers={"Content-Disposition": 'attachment; filename="ledger.jsonl"'},
         )
 
+    @routes.route("/<path:path>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    def unknown(path: str) -> Any:
+        fault = UsageError(
+            f"{request.method} {path} is nothing this gate answers",
+            place=PREFIX,
+            legal=known,
+        )
+        return {"error_code": "ENDPOINT_NOT_FOUND", "message": str(fault), **fault.as_json()}, 404
+
     return routes
 
 
@@ -185,12 +198,16 @@ def _body(*fields: str) -> dict[str, str]:
 
     from homologate.attest import strict_json
 
+    wanted = f"a JSON object of {', '.join(fields)}, each once"
     if request.mimetype != "application/json":
         raise UsageError(f"content type {request.mimetype!r}", legal="application/json", place="Content-Type")
-    found = strict_json(request.get_data(), "request body")
+    try:
+        found = strict_json(request.get_data(), "request body")
+    except DataError as error:
+        raise UsageError(error.problem, place="request body", legal=wanted) from error
     if not isinstance(found, dict) or set(found) != set(fields):
         given = ", ".join(sorted(found)) if isinstance(found, dict) else type(found).__name__
-        raise UsageError(f"the body has {given or 'nothing'}", place="request body", legal=", ".join(fields))
+        raise UsageError(f"the body has {given or 'nothing'}", place="request body", legal=wanted)
     for name, value in found.items():
         if not isinstance(value, str) or not value.strip():
             raise UsageError(f"{name} = {value!r}", place="request body", legal="text that is not empty")

@@ -195,6 +195,10 @@ def pages(desk: Desk) -> Blueprint:
     def policies() -> Any:
         return page("gate_policies.html", policies=desk.policies())
 
+    @route("/<path:path>")
+    def unknown(path: str) -> Any:
+        raise UsageError(f"no page {path!r}", legal="requests, policies, models/MODEL: the links above lead to them")
+
     return routes
 
 

@@ -204,3 +204,19 @@ def test_the_api_takes_exactly_what_it_names(gated: Any, story: dict[str, str], 
     assert answer.status == 400
     assert answer.json["error_code"] == "INVALID_PARAMETER_VALUE"
     assert answer.json["error"]["message"]
+    assert answer.json["error"]["legal"]
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "nothing"), ("PUT", "requests/1/approve"), ("POST", "health")])
+def test_what_the_api_does_not_answer_is_an_error_of_the_same_shape_that_lists_what_it_does(
+    gated: Any, method: str, path: str
+) -> None:
+    answer = gated.ask("bob", method, f"/homologate/api/{path}", {})
+    assert (answer.status, answer.json["error_code"]) == (404, "ENDPOINT_NOT_FOUND")
+    assert "GET /health" in answer.json["error"]["legal"]
+    assert f"{method} {path} is nothing" in answer.json["message"]
+
+
+def test_a_page_that_is_not_there_says_so_in_our_own_words(gated: Any) -> None:
+    answer = gated.ask("bob", "GET", "/homologate/nowhere")
+    assert (answer.status, "no page" in answer.text, "There is no such thing" in answer.text) == (404, True, True)
