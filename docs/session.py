@@ -193,10 +193,14 @@ def cheating(session: Session, version: str) -> None:
     session.tell("by the stock client:")
     code = CHEAT.replace("VERSION", version)
     shown = f"python -c '{code}'"
-    session.show("ada", shown, [sys.executable, "-W", "ignore", "-c", code], code=1, keep=r"RestException|next:|where:")
+    session.show(
+        "ada", shown, [sys.executable, "-W", "ignore", "-c", code], code=1, keep=r"^mlflow\.exceptions|next:|where:"
+    )
     session.tell("or by the alias that means the same:")
     code = f'from mlflow import MlflowClient\nMlflowClient().set_registered_model_alias("{MODEL}", "champion", "{version}")'
-    session.show("ada", f"python -c '{code}'", [sys.executable, "-c", code], code=1, keep=r"RestException|next:|where:")
+    session.show(
+        "ada", f"python -c '{code}'", [sys.executable, "-c", code], code=1, keep=r"^mlflow\.exceptions|next:|where:"
+    )
 
 
 def asked(session: Session, version: str, stage: str, reason: str) -> str:
@@ -272,9 +276,7 @@ def afterwards(session: Session, version: str) -> None:
         f'client = MlflowClient(); version = client.get_model_version("{MODEL}", "{version}")\n'
     )
     code = evidence + 'client.log_text(version.run_id, "other bytes", "model/model.onnx")'
-    session.show(
-        "ada", f"python -c '{code}'", [sys.executable, "-c", code], code=1, keep=r"Exception: |HTTPError|next:|where:"
-    )
+    session.show("ada", f"python -c '{code}'", [sys.executable, "-c", code], code=1, keep=r"Response text")
     session.tell("The ledger is one chain, exported by the admin, and verified by one file that needs only Python:")
     export = str(session.home / "ledger.jsonl")
     session.show(
