@@ -23,7 +23,7 @@ from real_model import real_model, texts
 
 from homologate.local import program
 
-SECONDS = 8.0
+SECONDS = 5.0
 CALLERS = 8
 PORTS = {"keeps": 5491, "does not": 5492}
 PATIENCE = 90.0
@@ -55,7 +55,7 @@ SOAK = """
 """
 
 
-def main(rounds: int = 5) -> int:
+def main(rounds: int = 15) -> int:
     """Measure, print, and return the exit code."""
     model, asked = real_model(), [{"text": text} for text in texts()]
     with tempfile.TemporaryDirectory() as scratch:

@@ -2,7 +2,8 @@
 
 The driver needs this project; executors need numpy, onnxruntime, tokenizers, pandas and pyarrow. Rows keep their
 columns; `label`, `probability`, `threshold`, `truncated`, `fault`, `model_version` and `digest` are appended. One that
-cannot be judged keeps its place, with its reason in `fault`.
+cannot be judged keeps its place, with its reason in `fault`. With `--spool`, executors keep the predictions there and
+`prediction_id` is appended; `homologate ship --spool …` brings them to the store.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql.functions import lit
 
 from homologate.versions import locate, parse_reference
-from serve.spark import scorer_udf
+from serve.spark import Keep, scorer_udf
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -26,6 +27,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--format", default="parquet", help="parquet, delta, json: of input and output")
     parser.add_argument("--text-column", default="text")
     parser.add_argument("--precision", default="int8", choices=("fp32", "int8"))
+    parser.add_argument("--spool", help="a folder every executor can write: keep the predictions there, as `redacted`")
     parser.add_argument("--home", type=Path, default=Path("/tmp/homologate"), help="cache of fetched models")  # noqa: S108
     return parser
 
@@ -35,7 +37,8 @@ def main(words: list[str] | None = None) -> None:
     asked = arguments().parse_args(words)
     spark = SparkSession.builder.appName("homologate-score").getOrCreate()
     model = locate(parse_reference(asked.model), asked.home)
-    judge = scorer_udf(spark, model.directory, precision=asked.precision)
+    keep = Keep(asked.spool, model.name, model.version) if asked.spool else None
+    judge = scorer_udf(spark, model.directory, precision=asked.precision, keep=keep)
     rows = spark.read.format(asked.format).load(asked.input)
     judged = rows.withColumn("verdict", judge(asked.text_column)).select("*", "verdict.*").drop("verdict")
     named = judged.withColumn("model_version", lit(model.version)).withColumn("digest", lit(model.digest))

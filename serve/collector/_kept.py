@@ -10,7 +10,7 @@ import prometheus_client.registry
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from homologate.scorer.collector import Collector, Judge, Record
+from homologate.scorer.collector import Collector, Judge, Record, row_id
 from serve.collector._shipping import Shipping
 from serve.server import Answered
 
@@ -42,17 +42,17 @@ class Kept:
         """Hand over one record a text; never waits."""
         model = answered.model
         judge = _judge(model.name, model.version, model.digest, model.scorer.labels, answered.role)
-        several = len(answered.texts) > 1
         for row, (text, answer) in enumerate(zip(answered.texts, answered.answers, strict=True)):
             self.collector.offer(
                 Record.of(
-                    f"{answered.prediction_id}.{row}" if several else answered.prediction_id,
+                    row_id(answered.prediction_id, row, len(answered.texts)),
                     judge,
                     answered.at,
                     text,
                     answer,
                     latency_ms=answered.seconds * 1000,
                     caller=answered.caller,
+                    component=answered.component,
                 )
             )
 

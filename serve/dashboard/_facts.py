@@ -12,6 +12,7 @@ from homologate.errors import HomologateError
 from homologate.settings import Settings
 from serve.dashboard._alerts import alerts
 from serve.feedback import named, performance, promise_of
+from serve.monitor import Finding, findings_of, open_tracker
 
 __all__ = ["dashboard", "traffic"]
 
@@ -29,7 +30,7 @@ def dashboard(settings: Settings, *, days: int = 7, now: datetime | None = None)
     moment = now or datetime.now(UTC)
     faults: list[str] = []
     facts: dict[str, Any] = {"schema": 1, "kind": "dashboard", "model": settings.model, "days": days}
-    facts |= {"made": moment.isoformat(timespec="seconds"), "production": None, "performance": None}
+    facts |= {"made": moment.isoformat(timespec="seconds"), "production": None, "performance": None, "drift": None}
     reading = Reading(recent_of(settings), settings.model, since=moment - timedelta(days=days))
     try:
         facts["traffic"] = traffic(reading)
@@ -46,6 +47,7 @@ def dashboard(settings: Settings, *, days: int = 7, now: datetime | None = None)
         remarks = [one for one in feedback(recent_of(settings), settings.model) if one.version == version.number]
         own = Reading(recent_of(settings), settings.model, version.number)
         facts["performance"] = performance(own, remarks, promise_of(settings, version.number))
+        facts["drift"] = drift(findings_of(open_tracker(settings), settings.model, version.number, most=days))
     except HomologateError as error:
         faults.append(f"registry: {error.problem}")
     facts["faults"] = faults
@@ -59,6 +61,17 @@ def traffic(predictions: Iterable[Prediction]) -> list[dict[str, Any]]:
         if prediction.role != "shadow":
             days.setdefault(f"{prediction.time:%Y-%m-%d}", []).append(prediction)
     return [_day(day, found) for day, found in sorted(days.items())]
+
+
+def drift(findings: Sequence[Finding]) -> dict[str, Any] | None:
+    """The newest finding, and the verdicts of the windows before; None where no window was judged."""
+    if not findings:
+        return None
+    told: dict[str, Any] = findings[-1].as_json()
+    windows = [
+        {"start": f"{one.start:%Y-%m-%d %H:%M}", "records": one.records, "verdict": one.verdict} for one in findings
+    ]
+    return told | {"windows": windows}
 
 
 def _day(day: str, found: Sequence[Prediction]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def page(facts: Mapping[str, Any]) -> str:
     """One self-contained page of HTML; the same facts give the same bytes."""
     style = stylesheet() + OWN_STYLE
     policy = f"default-src 'none'; style-src 'sha256-{_sha256(style)}'; base-uri 'none'; form-action 'none'"
-    body = "\n".join([_production(facts), _alerts(facts), _traffic(facts), _performance(facts)])
+    body = "\n".join([_production(facts), _alerts(facts), _traffic(facts), _drift(facts), _performance(facts)])
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -70,6 +70,28 @@ def _traffic(facts: Mapping[str, Any]) -> str:
     return f"<h2>Traffic</h2>{_bars([day['predictions'] for day in days])}{_table('Traffic by day', head, rows)}"
 
 
+def _drift(facts: Mapping[str, Any]) -> str:
+    found = facts["drift"]
+    if found is None:
+        return "<h2>Drift</h2><p>No window was compared with the past of the version in Production.</p>"
+    signals = [
+        [signal["title"], _number(signal["value"]), _number(signal["limit"]), signal["verdict"], signal["why"]]
+        for signal in found["signals"]
+    ]
+    windows = [[one["start"], f"{one['records']:,}", one["verdict"]] for one in found["windows"]]
+    cause = found["cause"]
+    named = "".join(
+        f"<p>{what}: {escape(', '.join(cause[which]))}.</p>"
+        for what, which in (("Families that moved", "families"), ("New words", "words"))
+        if cause[which]
+    )
+    return (
+        f"<h2>Drift</h2><p>{escape(found['verdict'])} Run <code>{escape(found['run_id'])}</code>, drift/drift.html.</p>"
+        f"{named}{_table('Signals of the newest window', ['signal', 'value', 'limit', 'verdict', 'why'], signals)}"
+        f"{_table('Windows', ['begin (UTC)', 'predictions', 'verdict'], windows)}"
+    )
+
+
 def _performance(facts: Mapping[str, Any]) -> str:
     found = facts["performance"]
     if found is None:
@@ -114,6 +136,10 @@ def _interval(found: Mapping[str, float | None] | None) -> str:
         return "cannot be told"
     bounds = f" ({found['low']:.1%} to {found['high']:.1%})" if found["low"] is not None else ""
     return f"{found['value']:.1%}{bounds}"
+
+
+def _number(value: float | None) -> str:
+    return "cannot be told" if value is None else f"{value:.3g}"
 
 
 def _ms(value: float | None) -> str:

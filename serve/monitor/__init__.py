@@ -10,11 +10,12 @@ trains, promotes or answers; whatever acts on a finding reads it from here.
 
 from serve.monitor._finding import CANNOT_TELL, DRIFT, NO_DRIFT, Cause, Family, Finding, NewWord, Signal, Verdict
 from serve.monitor._judge import Rules, Subject, judge, threshold_of
+from serve.monitor._metrics import write_metrics
 from serve.monitor._observed import Observed, observe
 from serve.monitor._opened import experiment_of, open_monitor, open_tracker
 from serve.monitor._signals import SIGNALS
 from serve.monitor._stored import findings_of
-from serve.monitor._watch import Monitor, Watched
+from serve.monitor._watch import Monitor, Watched, outcome_of
 from serve.monitor._webhook import notify
 from serve.monitor._windows import Period, Window, window_of, windows_before
 
@@ -43,7 +44,9 @@ __all__ = [
     "observe",
     "open_monitor",
     "open_tracker",
+    "outcome_of",
     "threshold_of",
     "window_of",
     "windows_before",
+    "write_metrics",
 ]

@@ -6,7 +6,7 @@ number of the window, so the series of two versions lie over each other in the M
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from homologate.tracking import StepRun, Tracker, standing_run, under
 from homologate.versions import Located
 from serve.monitor._evidently import evidently_page
 from serve.monitor._examples import examples_of
-from serve.monitor._finding import DRIFT, Finding
+from serve.monitor._finding import CANNOT_TELL, DRIFT, NO_DRIFT, Finding, Verdict
 from serve.monitor._judge import Rules, Subject, judge, since
 from serve.monitor._notes import notes_of
 from serve.monitor._observed import observe
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from homologate.scorer import Scorer
 
-__all__ = ["Monitor", "Watched"]
+__all__ = ["Monitor", "Watched", "outcome_of"]
 
 STEP = "monitor"
 TOLD = "homologate.monitor.told"
@@ -48,6 +48,12 @@ class Watched:
     reused: bool
 
 
+def outcome_of(watched: Sequence[Watched]) -> Verdict:
+    """The worst of what a visit judged and of the newest window."""
+    found = {seen.finding.verdict for seen in [*(seen for seen in watched if not seen.reused), *watched[-1:]]}
+    return DRIFT if DRIFT in found else CANNOT_TELL if CANNOT_TELL in found else NO_DRIFT
+
+
 class Monitor:
     """Watches one version.
 
@@ -60,7 +66,7 @@ class Monitor:
         say: told of progress.
 
     Raises:
-        ModelError: the version carries no reference profile, or one of another schema.
+        ModelError: the version carries no reference profile, or one of another schema or version.
     """
 
     def __init__(
@@ -93,10 +99,11 @@ class Monitor:
         now = now or datetime.now(UTC)
         series = standing_run(self.tracker, self._name, self._tags("series"))
         watched: list[Watched] = []
-        with under(self.tracker, series):
+        with under(self.tracker, series) as noted:
             windows = self._windows(now)
             for window in windows:
                 watched.append(self._watch(window, series, now, again and window == windows[-1]))
+            noted["homologate.monitor.verdict"] = outcome_of(watched)
         return watched
 
     def was_told(self, finding: Finding) -> bool:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from heapq import nlargest
-from pathlib import Path
 from typing import Any
 
 from homologate.collection import Feedback, Prediction, Reading, feedback, recent_of
-from homologate.reference import words
+from homologate.reference import load_profile, words
 from homologate.settings import Settings
 from serve.feedback import directory_of
 
-__all__ = ["Item", "known_words", "queue", "queue_of"]
+__all__ = ["Item", "queue", "queue_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ def queue(
     Args:
         predictions: of one model; shadows are compared with the answer they stand beside.
         remarks: feedback on it.
-        known: words the version saw.
+        known: words that are not new to the version (`Vocabulary.known`).
         most: how many.
     """
     said = {remark.prediction_id for remark in remarks}
@@ -75,27 +73,18 @@ def queue_of(settings: Settings, *, most: int = 50) -> list[Item]:
     """The queue of the version in Production.
 
     Raises:
-        ModelError: there is none.
+        ModelError: there is none, or it carries no reference profile of this schema.
         StorageError, TrackingError: the store or the registry does not answer.
     """
-    known = known_words(directory_of(settings, "Production"))
+    known = load_profile(directory_of(settings, "Production")).vocabulary.known
     store = recent_of(settings)
     remarks = feedback(store, settings.model)
     return queue(Reading(store, settings.model), remarks, known, most=most)
 
 
-def known_words(directory: Path) -> frozenset[str]:
-    """The words a version saw often enough to be kept in its reference profile; empty where it has none."""
-    file = directory / "reference.json"
-    if not file.is_file():
-        return frozenset()
-    found = json.loads(file.read_text(encoding="utf-8")).get("words", {})
-    return frozenset(found.get("texts_with", found))
-
-
 def _item(prediction: Prediction, shadow: str | None, known: Collection[str]) -> Item:
     found = set(words(prediction.text or ""))
-    novel = sum(word not in known for word in found) / len(found) if found and known else 0.0
+    novel = sum(word not in known for word in found) / len(found) if found else 0.0
     uncertain = 1 - abs(2 * _against(prediction.probability, prediction.threshold) - 1)
     disagrees = shadow is not None and shadow != prediction.label
     return Item(

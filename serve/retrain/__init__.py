@@ -1,8 +1,8 @@
 """Train again, when there is a reason and reviewed feedback to learn from; ask people, never promote.
 
-Cause.manual(…), Cause.performance(…)   why: the same cause has the same id
-may_start(…)                            whether a retraining may begin now
-retrain(…)                              the whole lifecycle on old rows and reviewed feedback, then a request
+Cause.drift(…), .performance(…), .manual(…)   why: the same cause has the same id
+may_start(…)                                  whether a retraining may begin now
+retrain(…)                                    the whole lifecycle on old rows and reviewed feedback, then a request
 """
 
 from serve.retrain._cause import Cause

@@ -8,7 +8,7 @@ from typing import Any
 
 from homologate.settings import Settings
 
-__all__ = ["METRICS", "better", "compare_versions", "no_worse"]
+__all__ = ["METRICS", "better", "compare_versions", "no_worse", "outcomes"]
 
 METRICS = ("accuracy", "miss_rate", "false_stop_rate")
 
@@ -55,16 +55,23 @@ def compare_versions(
     return found
 
 
-def better(comparison: dict[str, Any], slice_name: str) -> bool:
+def better(comparison: Mapping[str, Any], slice_name: str) -> bool:
     """Whether the new version got more right there; False where nothing was measured."""
     difference = comparison[slice_name].get("difference")
     return difference is not None and difference["accuracy"]["value"] > 0
 
 
-def no_worse(comparison: dict[str, Any], slice_name: str) -> bool:
+def no_worse(comparison: Mapping[str, Any], slice_name: str) -> bool:
     """Whether nothing shows that the new version's accuracy is worse there: its interval reaches 0 or above."""
     difference = comparison[slice_name].get("difference")
     if difference is None:
         return True
     accuracy = difference["accuracy"]
     return bool((accuracy["high"] if accuracy["high"] is not None else accuracy["value"]) >= 0)
+
+
+def outcomes(comparison: Mapping[str, Any]) -> dict[str, str]:
+    """What came of each slice in one word or two; the first had to be better, the others no worse."""
+    target, *elsewhere = comparison
+    found = {target: "better" if better(comparison, target) else "no better"}
+    return found | {name: "no worse" if no_worse(comparison, name) else "worse" for name in elsewhere}

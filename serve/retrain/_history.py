@@ -30,13 +30,11 @@ class Before(NamedTuple):
 
 
 def before(context: Context) -> list[Before]:
-    """The retrainings of the settings' model, newest first."""
+    """The retrainings of the settings' model, newest first, whatever experiment `mlflow run` was told."""
     client: Any = context.tracker.client
-    experiment = client.get_experiment_by_name(context.settings.experiment)
-    if experiment is None:
-        return []
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
     asked = f"tags.`{STEP_TAG}` = '{STEP}' and params.model = '{context.settings.model}'"
-    runs = client.search_runs([experiment.experiment_id], filter_string=asked, order_by=["attributes.start_time DESC"])
+    runs = client.search_runs(experiments, filter_string=asked, order_by=["attributes.start_time DESC"])
     return [_before(run) for run in runs]
 
 

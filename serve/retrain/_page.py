@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from serve.retrain._comparison import outcomes
+
 __all__ = ["page", "reason"]
 
 WORDS = {"accuracy": "accuracy", "miss_rate": "miss rate", "false_stop_rate": "false-stop rate"}
@@ -18,11 +20,12 @@ def reason(facts: Mapping[str, Any]) -> str:
         f"Retrained because {facts['cause']['says']}.",
         f"It learnt from {material['train']} texts whose label two people stand behind, and no prediction of its own.",
     ]
+    outcome = outcomes(facts["comparison"])
     for name, found in facts["comparison"].items():
         if found["texts"]:
             lines.append(
-                f"On {found['texts']} texts ({name}), version {facts['version']} against {facts['champion']}: "
-                f"{_told(found)}."
+                f"On {found['texts']} texts ({name}), version {facts['version']} is {outcome[name]} than "
+                f"{facts['champion']}: {_told(found)}."
             )
         else:
             lines.append(f"Nothing could be measured on {name}: it is empty.")
@@ -34,8 +37,9 @@ def page(facts: Mapping[str, Any]) -> str:
     from homologate.evidence import stylesheet
 
     title = f"{facts['model']} version {facts['version']}: why it was trained"
+    outcome = outcomes(facts["comparison"])
     rows = "".join(
-        f"<tr><th scope='row'>{escape(name)} ({found['texts']} texts)</th><td>{WORDS[metric]}</td>"
+        f"<tr><th scope='row'>{escape(name)} ({found['texts']} texts): {outcome[name]}</th><td>{WORDS[metric]}</td>"
         f"<td>{_interval(found['old'][metric])}</td><td>{_interval(found['new'][metric])}</td>"
         f"<td>{_interval(found['difference'][metric], signed=True)}</td></tr>"
         for name, found in facts["comparison"].items()
@@ -49,7 +53,7 @@ def page(facts: Mapping[str, Any]) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>{stylesheet()}</style></head>
 <body><main><h1>{escape(title)}</h1>
 <p>{escape(facts["cause"]["says"])}.</p>
-<h2>What it learnt from</h2>
+{_drift(facts["cause"]) if facts["cause"].get("kind") == "drift" else ""}<h2>What it learnt from</h2>
 <p>The rows of version {escape(facts["champion"])} and {material["train"]} texts whose label two people stand behind;
 {material["held_out"]} more were held out to measure on. No prediction of its own was learnt from.</p>
 {f"<p>Left out:</p><ul>{left}</ul>" if left else ""}
@@ -59,6 +63,28 @@ def page(facts: Mapping[str, Any]) -> str:
 <th scope="col">difference</th></tr></thead><tbody>{rows}</tbody></table>
 <p>Intervals are at 95 %, paired on the same texts. Nothing is promoted by this: people decide the request.</p>
 </main></body></html>
+"""
+
+
+def _drift(cause: Mapping[str, Any]) -> str:
+    """Which signals are beyond their limit, in which families, with which new words."""
+    drift = cause["facts"]
+    rows = "".join(
+        f"<tr><th scope='row'>{escape(signal['title'])}</th><td>{signal['value']:.3g}</td>"
+        f"<td>{signal['limit']:.3g}</td><td>{escape(signal['why'])}</td></tr>"
+        for signal in drift["signals"]
+    )
+    lists = "".join(
+        f"<p>{what}: {escape(', '.join(names))}.</p>"
+        for what, names in (("Families that moved", drift["families"]), ("New words", drift["words"]))
+        if names
+    )
+    return f"""<h2>What drifted</h2>
+<p>Since {escape(drift["since"])}. The newest window, from {escape(drift["window"]["start"])} to
+{escape(drift["window"]["end"])}, is run <code>{escape(drift["run_id"])}</code>, drift/drift.html.</p>
+<table><thead><tr><th scope="col">signal</th><th scope="col">value</th><th scope="col">limit</th>
+<th scope="col">what moved</th></tr></thead><tbody>{rows}</tbody></table>
+{lists}
 """
 
 

@@ -14,23 +14,22 @@ from homologate.settings import TrainingSettings
 from homologate.steps.context import Context
 from serve.feedback import directory_of
 from serve.retrain._cause import Cause
-from serve.retrain._comparison import better, compare_versions, no_worse
+from serve.retrain._comparison import compare_versions, outcomes
 from serve.retrain._gate import Gate
 from serve.retrain._history import CAUSE_TAG, REQUEST_TAG, STEP, before, may_start
 from serve.retrain._material import EXCLUDED, Material, Row, gather, suspicious, told, write
 from serve.retrain._page import page, reason
+from serve.retrain._slices import must_be_labelled, slices_of
 
 __all__ = ["retrain"]
-
-DRIFTED, ELSEWHERE = "held-out feedback", "test"
 
 
 def retrain(context: Context, cause: Cause, chosen: TrainingSettings, *, stage: str | None = None) -> dict[str, Any]:
     """Train on the old rows and reviewed feedback, and file a request for the version that comes of it.
 
     The run carries the cause; its children are the steps of the lifecycle, reused where a killed retraining had
-    finished them. Nothing is promoted: the request waits for people. Where the new version is worse on the test that
-    everything was promised on, or no better on the held-out feedback, no request is filed, and the run says so.
+    finished them. Nothing is promoted: the request waits for people. Where the new version is no better on the held-out
+    feedback (of a drift: on what drifted), or worse anywhere else, no request is filed, and the run says so.
 
     Args:
         context: settings, tracker, voice.
@@ -43,17 +42,18 @@ def retrain(context: Context, cause: Cause, chosen: TrainingSettings, *, stage: 
         None) and `because` (why there is none).
 
     Raises:
-        DataError: too little reviewed feedback.
+        DataError: too little reviewed feedback, or none on what drifted.
         RefusedError: the cause had its retraining, another runs or waits, or it is too soon.
         StorageError, TrackingError: a store or a server does not answer.
     """
     settings, gate = context.settings, Gate(context.tracker.place.uri)
     may_start(cause.id, before(context), gate, settings.retraining, datetime.now(UTC))
     material = _material(context)
+    must_be_labelled(cause, material)
     champion = directory_of(settings, cause.version)
     params = {"model": settings.model, "cause": cause.kind, "champion": cause.version, "preset": settings.preset}
     with context.tracker.step(STEP, params=params) as run:
-        run.tags({CAUSE_TAG: cause.id, "homologate.reason": cause.says})
+        run.tags({CAUSE_TAG: cause.id, "homologate.reason": cause.says, **cause.tags})
         corrections = Path(settings.home) / "retrain" / f"{cause.id}.csv"
         corrections.parent.mkdir(parents=True, exist_ok=True)
         write(material.train, corrections)
@@ -61,10 +61,6 @@ def retrain(context: Context, cause: Cause, chosen: TrainingSettings, *, stage: 
         outcomes = run_all(Context(settings.model_copy(update={"data": learnt}), context.tracker, context.say), chosen)
         version = str(outcomes["register"].facts["version"])
         tested = context.rows(outcomes["prepare"].run_id).query("split == 'test'")
-        slices = {
-            DRIFTED: ([row.text for row in material.held_out], [row.label for row in material.held_out]),
-            ELSEWHERE: (tested["text"].tolist(), tested["label"].tolist()),
-        }
         made = context.tracker.fetch(outcomes["export"].run_id, "model")
         facts: dict[str, Any] = {
             "schema": 1,
@@ -75,7 +71,7 @@ def retrain(context: Context, cause: Cause, chosen: TrainingSettings, *, stage: 
             "model": settings.model,
             "version": version,
             "champion": cause.version,
-            "comparison": compare_versions(champion, made, slices, settings),
+            "comparison": compare_versions(champion, made, slices_of(cause, material, tested), settings),
         }
         run.json(facts, "retrain/retrain.json")
         run.text(page(facts), "retrain/retrain.html")
@@ -128,10 +124,9 @@ def _without(rows: list[Row], ids: set[str]) -> list[Row]:
 
 
 def _ask(gate: Gate, facts: Mapping[str, Any], stage: str) -> dict[str, Any]:
-    if not no_worse(facts["comparison"], ELSEWHERE):
-        return {"request": None, "because": "no request: it is worse on the test everything was promised on"}
-    if not better(facts["comparison"], DRIFTED):
-        return {"request": None, "because": "no request: it is no better on the held-out feedback it was trained for"}
+    for name, outcome in outcomes(facts["comparison"]).items():
+        if outcome in {"worse", "no better"}:
+            return {"request": None, "because": f"no request: it is {outcome} on {name}"}
     answer = gate.request(facts["model"], facts["version"], stage, reason(facts))
     return {"request": answer, "because": f"request {answer['request']['id']} waits for people"}
 

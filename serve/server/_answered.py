@@ -20,7 +20,8 @@ class Answered:
     """One answered request.
 
     Attributes:
-        prediction_id: names the request; row i of several is `<prediction_id>.<i>`, as the client is told.
+        prediction_id: names the request, and the prediction where it is one text; of several, row i, from 0, is
+            `<prediction_id>.<i>`.
         at: when it came, seconds since 1970.
         seconds: what the answer took, waiting included.
         caller: the caller's name, or None where anybody may ask.
@@ -29,6 +30,7 @@ class Answered:
         model: the version that judged.
         role: `champion` or `canary` where the client got this answer; `shadow` where only this record has it, under
             the prediction id of the answer it stands beside.
+        component: the family, where the caller said it.
     """
 
     prediction_id: str
@@ -39,6 +41,7 @@ class Answered:
     answers: tuple[Answer, ...]
     model: ServedModel
     role: str = "champion"
+    component: str = ""
 
 
 class Collector(Protocol):

@@ -36,10 +36,23 @@ class Asked:
     Attributes:
         caller: the caller's name, once the door knows it; None where anybody may ask.
         client: the address it came from.
+        component: the family of what is asked about, where the caller said it; kept, never judged.
         came_at: seconds since 1970; `begun` the same moment on the clock that only runs forward.
     """
 
-    __slots__ = ("begun", "caller", "came_at", "client", "header", "method", "noted", "path", "receive", "request_id")
+    __slots__ = (
+        "begun",
+        "caller",
+        "came_at",
+        "client",
+        "component",
+        "header",
+        "method",
+        "noted",
+        "path",
+        "receive",
+        "request_id",
+    )
 
     def __init__(
         self, method: str, path: str, header: Iterable[tuple[bytes, bytes]], receive: Receive, request_id: str
@@ -51,6 +64,7 @@ class Asked:
         self.came_at, self.begun = time.time(), time.perf_counter()
         self.caller: str | None = None
         self.client = "unknown"
+        self.component = ""
         self.noted: Noted | None = None
 
     def said(self, name: bytes, default: str = "") -> str:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from homologate.scorer import Answer
+from homologate.scorer.collector import row_id
 from serve.server._model import ServedModel
 
 __all__ = ["Beside", "percentile", "wilson"]
@@ -54,7 +55,7 @@ class Beside:
             agreed += same
             self.alike.append(same)
             if not same:
-                named = prediction_id if len(champion) == 1 else f"{prediction_id}.{row}"
+                named = row_id(prediction_id, row, len(champion))
                 sides = {"champion": ours, "shadow": theirs}
                 told = {side: {"label": a.label, "probability": a.probability} for side, a in sides.items()}
                 self.disagreements.append({"prediction_id": named, **told})

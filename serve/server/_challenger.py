@@ -216,8 +216,9 @@ class Challenger:
         (beside.champion_times if turn.by_challenger else beside.times).append(ran.seconds / len(turn.texts))
         if self._collector is not None:
             asked, texts, answers = turn.asked, tuple(turn.texts), tuple(ran.answers)
-            at, who = time.time(), asked.caller
-            self._collector.collect(Answered(asked.request_id, at, ran.seconds, who, texts, answers, other, "shadow"))
+            at, who, family = time.time(), asked.caller, asked.component
+            told = Answered(asked.request_id, at, ran.seconds, who, texts, answers, other, "shadow", family)
+            self._collector.collect(told)
         self._hold_to_limits(beside)
 
     def _hold_to_limits(self, beside: Beside) -> None:

@@ -30,6 +30,9 @@ class ScoreRequest(BaseModel):
     )
 
     text: str = Field(description="the description of a component", json_schema_extra={"minLength": 1})
+    component: str = Field(
+        "", max_length=200, description="its family, where you know it: kept to tell drift by family, never judged"
+    )
     explain: bool | Literal["occlusion"] = Field(
         False, description="whether to add the words that decided; `occlusion`: by the slow method, an answer a word"
     )
@@ -104,7 +107,7 @@ class InvocationResponse(BaseModel):
     """MLflow's answer, and who gave it."""
 
     predictions: list[Prediction]
-    prediction_id: str
+    prediction_id: str = Field(description="of the prediction where it is one; of several, row i is `<this>.<i>`")
     model: ModelFacts
 
 

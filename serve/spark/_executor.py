@@ -1,18 +1,51 @@
-"""What runs on executors, where this project is not installed: it goes there by value and imports nothing of ours."""
+"""What runs on executors, where this project is not installed: it goes there by value and imports nothing of ours.
+
+A batch of texts that is judged is one segment of the spool, in the file before its verdicts leave. Its name follows
+from the job, the partition, the place in it and the texts, its time is the job's: a task made twice (a retry, a
+speculative copy, a second action on the same plan) writes the same segment again, and the store has it once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["judging"]
+__all__ = ["Job", "Keep", "judging"]
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Where executors keep predictions.
+
+    Attributes:
+        spool: a folder every executor can write: shared, or one of its own that `homologate ship` empties there.
+        model: the name in the records.
+        version: the version in the records.
+        privacy: `full`, `redacted` or `hash`.
+    """
+
+    spool: str
+    model: str
+    version: str
+    privacy: str = "redacted"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is the same in every task: the job's id, its time (seconds since the epoch), the digest, where to keep."""
+
+    id: str
+    time: float
+    digest: str
+    keep: Keep
 
 
 def judging(
-    archive: str, precision: str, explain: bool
+    archive: str, precision: str, explain: bool, job: Job | None = None
 ) -> Callable[[Iterator[pd.Series[str]]], Iterator[pd.DataFrame]]:
     """The function of a pandas UDF over the model in a shipped archive."""
 
@@ -21,8 +54,12 @@ def judging(
 
         scorer, fault = _opened(archive, precision)
         names = ["label", "probability", "threshold", "truncated", "fault", *(["words"] if explain else [])]
-        for texts in batches:
-            yield pd.DataFrame([_verdict(scorer, fault, text, explain) for text in texts], columns=names)
+        for number, texts in enumerate(batches):
+            answers = [_answer(scorer, fault, text, explain) for text in texts]
+            told = pd.DataFrame([_verdict(answer, explain) for answer in answers], columns=names)
+            if job is not None:
+                told["prediction_id"] = _kept(job, scorer.labels, number, list(texts), answers)
+            yield told
 
     # Spark reads the kind of UDF from real types, and this file's annotations are strings.
     import pandas
@@ -54,12 +91,49 @@ def _opened(archive: str, precision: str) -> Any:
     return kept[archive, precision]
 
 
-def _verdict(scorer: Any, fault: Any, text: Any, explain: bool) -> tuple[Any, ...]:
-    more: tuple[Any, ...] = (None,) if explain else ()
+def _answer(scorer: Any, fault: Any, text: Any, explain: bool) -> Any:
+    """The answer, or the problem as a text."""
     try:
-        answer = scorer.answer(text, explain)
+        return scorer.answer(text, explain)
     except fault as problem:
-        return (None, None, None, None, problem.problem, *more)
+        return problem.problem
+
+
+def _verdict(answer: Any, explain: bool) -> tuple[Any, ...]:
+    more: tuple[Any, ...] = (None,) if explain else ()
+    if isinstance(answer, str):
+        return (None, None, None, None, answer, *more)
     if explain:
         more = ([(word.text, word.start, word.end, word.contribution) for word in answer.words],)
     return (answer.label, answer.probability, answer.threshold, answer.truncated, None, *more)
+
+
+def _kept(job: Job, labels: tuple[str, str], number: int, texts: list[Any], answers: list[Any]) -> list[str | None]:
+    """Keep a batch; its prediction ids, None where there is no answer."""
+    import hashlib
+
+    from pyspark import TaskContext
+
+    collector = _collector()
+    task: Any = TaskContext.get()
+    place = hashlib.sha256(repr((task.partitionId(), number, texts)).encode("utf-8", "backslashreplace")).hexdigest()
+    segment = f"{job.id}-{place[:16]}"
+    judge = collector.Judge(job.keep.model, job.keep.version, job.digest, labels, "spark")
+    privacy = collector.Privacy(job.keep.privacy)
+    lines, ids = [], []
+    for row, (text, answer) in enumerate(zip(texts, answers, strict=True)):
+        identity = None if isinstance(answer, str) else f"{segment}.{row}"
+        ids.append(identity)
+        if identity is not None:
+            record = collector.Record.of(identity, judge, job.time, text, answer)
+            lines.append(collector.spool_line(collector.pairs(record, privacy)))
+    if lines:
+        collector.write_segment(job.keep.spool, segment, lines)
+    return ids
+
+
+def _collector() -> Any:
+    """The collector that came with the scorer, which this process has opened."""
+    import importlib
+
+    return importlib.import_module("homologate_scorer.collector")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,10 +22,16 @@ __all__ = ["VERDICT", "scorer_udf"]
 VERDICT = "label string, probability double, threshold double, truncated boolean, fault string"
 """What a text is answered with. Where it cannot be judged, `fault` says why and the others are null."""
 WORDS = ", words array<struct<text: string, start: int, end: int, contribution: double>>"
+KEPT = ", prediction_id string"
 
 
 def scorer_udf(
-    spark: SparkSession, directory: str | Path, *, precision: str | None = None, explain: bool = False
+    spark: SparkSession,
+    directory: str | Path,
+    *,
+    precision: str | None = None,
+    explain: bool = False,
+    keep: _executor.Keep | None = None,
 ) -> Callable[[Column | str], Column]:
     """A pandas UDF that judges a column of texts with the model in `directory`.
 
@@ -35,9 +43,10 @@ def scorer_udf(
         directory: a model directory (`homologate.versions.locate` finds a registered one).
         precision: `fp32` or `int8`; None means the model's own.
         explain: whether to add the words that decided.
+        keep: where executors keep the predictions; None keeps none.
 
     Returns:
-        A function of a column, answering a struct of `VERDICT` (and `words`).
+        A function of a column, answering a struct of `VERDICT` (and `words`, and `prediction_id` where kept).
 
     Raises:
         ModelError: the directory is broken: found here, before any executor starts.
@@ -49,9 +58,10 @@ def scorer_udf(
     name = _ship(spark, Path(directory))
     # Executors do not have this project: the function goes to them by value.
     register_pickle_by_value(_executor)  # type: ignore[no-untyped-call]
-    judge = _executor.judging(name, chosen, explain)
+    job = _executor.Job(secrets.token_hex(16), time.time(), digest_of(Path(directory)), keep) if keep else None
+    judge = _executor.judging(name, chosen, explain, job)
     make: Any = pandas_udf  # its overloads know neither structs nor functions made at run time
-    made: Callable[[Column | str], Column] = make(judge, VERDICT + (WORDS if explain else ""))
+    made: Callable[[Column | str], Column] = make(judge, VERDICT + (WORDS if explain else "") + (KEPT if keep else ""))
     return made
 
 

@@ -13,6 +13,7 @@ store, hashes alone); the worst of what was judged now and of the newest window.
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from homologate.verbs._shared import add_settings, maybe
@@ -29,6 +30,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--look-back", type=maybe(int), metavar="N", help="windows to look at (default: as the settings)"
     )
     parser.add_argument("--now", type=maybe(str), metavar="MOMENT", help="ISO date or time, UTC (default: the clock's)")
+    parser.add_argument(
+        "--metrics",
+        type=Path,
+        metavar="FILE",
+        help="write the newest finding for Prometheus (node_exporter's textfiles)",
+    )
     parser.add_argument("--again", action="store_true", help="judge the newest window anew although nothing came")
     add_settings(parser)
 
@@ -38,20 +45,20 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     from homologate.errors import CANNOT_TELL, DRIFTED
     from homologate.settings import load_settings
     from homologate.verbs._shared import report_link
-    from serve.monitor import notify, open_monitor
+    from serve.monitor import notify, open_monitor, outcome_of, write_metrics
 
     given = {"period": args.period, "look_back": args.look_back}
     settings = load_settings(args.settings, monitoring={k: v for k, v in given.items() if v is not None})
     monitor = open_monitor(settings, args.model)
     watched = monitor.visit(_moment(args.now), again=args.again)
-    counting = [seen for seen in watched if not seen.reused] + watched[-1:]
-    verdicts = {seen.finding.verdict for seen in counting}
     links = {seen.window.name: report_link(monitor, seen.finding.run_id, "drift/drift.html") for seen in watched}
     if settings.monitoring.webhook:
         for seen in watched:
             if seen.finding.verdict != "no drift" and not monitor.was_told(seen.finding):
                 notify(settings.monitoring.webhook, seen.finding, links[seen.window.name])
                 monitor.note_told(seen.finding)
+    if args.metrics:
+        write_metrics(args.metrics, watched[-1].finding)
     return {
         "model": monitor.located.name,
         "version": monitor.located.version,
@@ -65,7 +72,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             }
             for seen in watched
         ],
-        "exit_code": DRIFTED if "drift" in verdicts else CANNOT_TELL if "cannot tell" in verdicts else 0,
+        "exit_code": {"drift": DRIFTED, "cannot tell": CANNOT_TELL, "no drift": 0}[outcome_of(watched)],
     }
 
 
@@ -79,7 +86,7 @@ def show(facts: dict[str, Any]) -> str:
     lines += ["", f"report: {last['report']}"]
     if last["outcome"] == "drift":
         lines += [f"drifting since {last['cause']['since'][:16]}: {', '.join(last['cause']['signals'])}", ""]
-        lines += ["next: read the report; homologate retrain --help says how to train on what changed"]
+        lines += ["next: homologate queue   says which texts to label; then: homologate retrain --because drift"]
     elif last["outcome"] == "cannot tell":
         lines += ["", "next: homologate monitor --period week   (longer windows hold more texts)"]
     else:

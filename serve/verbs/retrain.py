@@ -1,12 +1,13 @@
 """Train again on the old rows and reviewed feedback, and ask people to let the new version in. It promotes nothing.
 
+    homologate retrain --because drift                  where `homologate monitor` found that the texts have moved
     homologate retrain --because performance            where the real performance breaks what was promised
     homologate retrain --reason "a new hose family"     for a reason of your own
 
 Only feedback that a second person accepted is learnt from, less what a label-noise check doubts; a part is held out to
-measure on. The run says why; the request says what the new version does better there, and that it is no worse
-elsewhere. The same cause starts one retraining; while a request waits, or too soon after the last, none begins: exit
-code 7.
+measure on. The run says why; the request says what the new version does better there (of a drift: on the texts with
+the new words or of the families that moved), and that it is no worse elsewhere. The same cause starts one retraining;
+while a request waits, or too soon after the last, none begins: exit code 7.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from homologate.verbs._shared import add_settings, add_training, context_of, may
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--because", type=maybe(str), choices=["performance", None], help="what measured the cause")
+    parser.add_argument("--because", type=maybe(str), choices=["drift", "performance", None], metavar="WHAT",
+                        help="drift or performance: what measured the cause")  # fmt: skip
     parser.add_argument("--reason", type=maybe(str), help="a reason of your own")
     parser.add_argument(
         "--to", type=maybe(str), metavar="STAGE", help="Staging or Production (default: as the settings)"
@@ -32,6 +34,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     """Check that it may begin, train, compare, ask."""
     from homologate.errors import UsageError
     from serve.feedback import version_in_production
+    from serve.monitor import findings_of, open_tracker
     from serve.retrain import Cause, retrain
     from serve.verbs.feedback import measured
 
@@ -40,7 +43,10 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     settings = settings_of(args)
     chosen = training_of(args, settings)
     context = context_of(settings)
-    if args.because:
+    if args.because == "drift":
+        version = version_in_production(settings)
+        cause = Cause.drift(version, findings_of(open_tracker(settings), settings.model, version))
+    elif args.because:
         cause = Cause.performance(measured(settings, None))
     else:
         cause = Cause.manual(version_in_production(settings), args.reason)

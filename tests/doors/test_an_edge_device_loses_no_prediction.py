@@ -119,7 +119,7 @@ def test_predictions_wait_offline_and_are_read_back_as_any_others(device: Any, s
     device.forward = "http://127.0.0.1:9/nobody?sig=secret"
     device.start()
     texts = [f"{TEXT} № {n}" for n in range(5)]
-    told = [device.ask({"text": text, "explain": n == 0}).json() for n, text in enumerate(texts)]
+    told = [device.ask({"text": text, "explain": n == 0, "component": "hose"}).json() for n, text in enumerate(texts)]
     assert device.health()["waiting_to_be_forwarded"] == 5
     assert device.stop() == 0
     assert "sig=secret" not in (device.home / "log").read_text()
@@ -143,6 +143,7 @@ def test_predictions_wait_offline_and_are_read_back_as_any_others(device: Any, s
     for answer, text in zip(told, texts, strict=True):
         kept = found[answer["prediction_id"]]
         assert (kept.text, kept.label, kept.digest) == (text, answer["label"], answer["model"]["digest"])
+        assert (kept.component, kept.door) == ("hose", "edge")
         assert kept.probability == answer["probabilities"]["non-compliant"]
     assert found[told[0]["prediction_id"]].words
 
@@ -189,6 +190,8 @@ def test_questions_that_are_none_get_the_right_status_and_are_not_kept(device: A
     for body, status, said in (
         ({"text": ""}, 400, "empty"),
         ({"text": 3}, 400, "string"),
+        ({"text": "a lamp", "component": 3}, 400, "string"),
+        ({"text": "a lamp", "component": "x" * 201}, 400, "at most 200"),
         ({"text": "\u200b"}, 400, "nothing the tokeniser reads"),
         ({"text": "a lamp", "explian": True}, 400, "not a question"),
         ([1], 400, "not a question"),

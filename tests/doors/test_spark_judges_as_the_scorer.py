@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from homologate.collection import FolderStore, Reading, ship
 from homologate.errors import ModelError
 from homologate.scorer import Scorer
-from serve.spark import scorer_udf
+from serve.spark import Keep, scorer_udf
 
 RESULT = "label string, probability double, threshold double, truncated boolean"
 
@@ -71,6 +72,37 @@ def test_each_executor_process_opens_one_session_and_nothing_of_ours(spark: Any,
     assert len(found) >= 2
     # One a process and precision: the tests above asked for fp32 and int8.
     assert all(0 < int(sessions) <= 2 and ours == "[]" for sessions, ours in found.values()), found
+
+
+def test_what_executors_answered_is_kept_once_however_often_a_task_runs(
+    spark: Any, directory: Path, tmp_path: Path
+) -> None:
+    from homologate.attest import digest_of
+
+    spool, store = tmp_path / "spool", FolderStore(tmp_path / "store")
+    judge = scorer_udf(spark, directory, keep=Keep(str(spool), "brakes", "7", "full"), explain=True)
+    texts = [
+        *(f"The hose from lot {n} cracked at {60 + n} units." for n in range(60)),
+        "",
+        *["The same lamp held."] * 9,
+    ]
+    rows = spark.createDataFrame(list(enumerate(texts)), "n int, text string").repartition(4, "n")
+    judged = rows.select("n", "text", judge("text").alias("v")).select("n", "text", "v.*")
+    found = judged.collect()
+    ship(spool, store)
+    assert {row.prediction_id for row in judged.collect()} == {row.prediction_id for row in found}
+    assert ship(spool, store)["records"] == 0, "made again, it is known to the store"
+    reading = Reading(store, "brakes")
+    kept = {one.id: one for one in reading}
+    assert not reading.faults
+    assert set(kept) == {row.prediction_id for row in found if row.prediction_id}
+    assert len(kept) == len(texts) - 1, "the empty text has no verdict"
+    for row in found:
+        if row.fault is None:
+            one = kept[row.prediction_id]
+            assert (one.text, one.label, one.probability, one.door) == (row.text, row.label, row.probability, "spark")
+            assert (one.version, one.digest) == ("7", digest_of(directory))
+            assert one.bias is not None
 
 
 def test_mlflows_own_udf_answers_the_same(spark: Any, directory: Path) -> None:

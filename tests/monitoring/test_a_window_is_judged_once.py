@@ -113,6 +113,8 @@ def test_a_run_that_mlflow_launched_says_where_the_results_are(
     (seen,) = monitor.visit(NEXT)
     tracker.client.set_terminated(launched, "FAILED")  # as MLflow does where a command ends with 9
     (series,) = runs_with(tracker, {"homologate.monitor": "series"})
-    assert series.info.run_id in tracker.client.get_run(launched).data.tags["mlflow.note.content"]
+    tags = tracker.client.get_run(launched).data.tags
+    assert series.info.run_id in tags["mlflow.note.content"]
+    assert tags["homologate.monitor.verdict"] == DRIFT
     assert seen.finding.run_id != launched
     assert monitor.visit(NEXT)[0].reused

@@ -128,6 +128,9 @@ def test_a_missing_broken_or_foreign_profile_is_an_error_with_a_way_out(
 
     file.write_text(json.dumps(facts | {"schema": 1}))
     assert problem() == "the reference profile is of schema 1"
+    file.write_text(json.dumps(facts | {"threshold": 0.25}))
+    told = f"its threshold 0.25, the model's {facts['threshold']}"
+    assert problem() == f"the reference profile is of another version: {told}"
     file.write_text(json.dumps(facts | {"ids": facts["ids"][1:]}))
     assert problem() == "the reference profile is broken: ValueError: its parts are of different lengths"
     (model / "reference.npz").write_bytes(b"PK nothing")

@@ -7,6 +7,8 @@ import hashlib
 import hmac
 import http.server
 import json
+import os
+import re
 import shutil
 import subprocess
 import threading
@@ -19,10 +21,12 @@ import check_jsonschema
 import jsonschema
 import pytest
 import yaml
+from mlflow import MlflowClient
 
 from homologate.cli import main
 from homologate.collection import FolderStore
 from homologate.errors import ServiceError
+from homologate.local import program
 from homologate.scorer import Scorer
 from homologate.settings import MonitoringSettings, load_settings
 from homologate.versions import Located
@@ -93,7 +97,9 @@ def test_the_command_says_it_by_exit_code_json_and_webhook_once_a_finding(
     assert calm[0] == 0
     assert hook.told == []
     production.answer(usual(250, seed=10, parts=("battery",)), DAY + timedelta(days=1))
-    code, facts = run([*command, "--now", "2026-03-03"], capsys)
+    code, facts = run([*command, "--now", "2026-03-03", "--metrics", str(tmp_path / "drift.prom")], capsys)
+    about = '{model="parts",version="unregistered"}'
+    assert f"homologate_drift_verdict{about} 1.0\n" in (tmp_path / "drift.prom").read_text()
     again, _ = run([*command, "--now", "2026-03-03"], capsys)
     assert (code, again) == (9, 9)  # and the webhook below was told once
     assert [window["reused"] for window in facts["windows"]] == [True, False]
@@ -107,6 +113,34 @@ def test_the_command_says_it_by_exit_code_json_and_webhook_once_a_finding(
     assert run([*command, "--now", "2026-03-04"], capsys)[0] == 10
     evidently = stored(mlflow_server, facts["windows"][1]["run_id"], "evidently/evidently.html", tmp_path)
     assert "unknown_words" in evidently
+
+
+def test_mlflow_runs_the_entry_point_and_its_run_says_what_came_of_it(
+    mlflow_server: str, version: Located, scorer: Scorer, tmp_path: Path
+) -> None:
+    home, file = tmp_path / "home", tmp_path / "homologate.yaml"
+    told = {"home": str(home), "model": NAME, "monitoring": {"evidently": False, "look_back": 1}}
+    file.write_text(yaml.safe_dump(told))
+    located = version._replace(version="unregistered")
+    production = Production(FolderStore(home / "collected"), located, scorer)
+    production.answer(usual(250, seed=10, parts=("battery",)))
+    client = MlflowClient(mlflow_server)
+    for now, verdict, code in (("2026-03-02", "drift", 9), ("2026-03-03", "cannot tell", 10)):
+        words = ["run", str(ROOT), "--entry-point", "monitor", "--env-manager", "local", "-P", f"now={now}"]
+        words += ["--experiment-name", "watch", "-P", f"model={version.directory}", "-P", f"settings={file}"]
+        environment = {**os.environ, "MLFLOW_TRACKING_URI": mlflow_server}
+        done = subprocess.run([program("mlflow"), *words], capture_output=True, text=True, env=environment)
+        assert done.returncode == 1, "MLflow has one code for every command that ends with another than 0"
+        launched = re.search(r"Run \(ID '(\w+)'\) failed", done.stderr)
+        assert launched, done.stderr
+        info = client.get_run(launched[1])
+        assert (info.info.status, info.data.tags["homologate.monitor.verdict"]) == ("FAILED", verdict)
+        series = re.search(r"children of run (\w+)", info.data.tags["mlflow.note.content"])
+        assert series
+        assert client.get_run(series[1]).data.tags["homologate.monitor"] == "series"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("MLFLOW_TRACKING_URI", mlflow_server)
+            assert main(["monitor", str(version.directory), "--now", now, "--settings", str(file)]) == code
 
 
 def run(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, Any]]:

@@ -14,11 +14,14 @@ from homologate.dataset import add_corrections
 from homologate.errors import DataError, RefusedError
 from homologate.scoring import open_scorer
 from homologate.settings import DataSettings, LabelSettings, RetrainingSettings, Settings
+from serve.monitor import CANNOT_TELL, DRIFT, NO_DRIFT, Finding, Signal
+from serve.monitor import Cause as WhatDrifted
 from serve.retrain import Cause, may_start
 from serve.retrain._comparison import better, compare_versions, no_worse
 from serve.retrain._history import Before
-from serve.retrain._material import Row, gather, suspicious, write
+from serve.retrain._material import Material, Row, gather, suspicious, write
 from serve.retrain._page import page, reason
+from serve.retrain._slices import must_be_labelled, slices_of
 
 from ..collection.conftest import keep, record
 
@@ -181,6 +184,74 @@ def test_a_kept_promise_is_no_cause_and_a_broken_one_is_one_cause() -> None:
     assert cause.id != Cause.manual("3", "a reason").id
 
 
+def drifted(verdict: str, day: int, since: int | None = None, **cause: Any) -> Finding:
+    start, begun = datetime(2026, 3, day, tzinfo=UTC), datetime(2026, 3, since or day, tzinfo=UTC)
+    signal = Signal("unknown_words", "Unknown words", DRIFT, "1 % → 9 %; far", 0.09, 0.0, 0.02, 0.0005)
+    found = WhatDrifted(("unknown_words",), **cause, since=begun) if verdict == DRIFT else WhatDrifted()
+    subject = ("brakes", "3", "sha256:0", start, start + timedelta(days=1), 300, f"{day}")
+    return Finding(*subject, verdict, f"{verdict}.", (signal,), cause=found, run_id=f"run{day}")  # type: ignore[arg-type]
+
+
+def test_a_drift_is_one_cause_from_its_first_window_to_its_last() -> None:
+    words = {"families": ("battery",), "words": ("charger", "inverter")}
+    first, second = drifted(DRIFT, 2, **words), drifted(DRIFT, 3, since=2, **words)
+    cause = Cause.drift("3", [drifted(NO_DRIFT, 1), first, second])
+    assert cause.says == (
+        "what version 3 is asked has drifted since 2026-03-02 00:00 UTC: unknown words 0.09 (limit 0.02); "
+        "families: battery; new words: charger, inverter"
+    )
+    assert cause.tags == {
+        "homologate.drift.run": "run3",
+        "homologate.drift.since": "2026-03-02T00:00:00+00:00",
+        "homologate.drift.signals": "unknown_words",
+        "homologate.drift.families": "battery",
+        "homologate.drift.words": "charger, inverter",
+    }
+    assert cause.id == Cause.drift("3", [first]).id
+    assert cause.id == Cause.drift("3", [first, second, drifted(CANNOT_TELL, 4)]).id, "silence takes nothing back"
+    assert cause.id != Cause.drift("3", [drifted(DRIFT, 6, **words)]).id
+    assert cause.id != Cause.drift("4", [first]).id
+
+
+@pytest.mark.parametrize(
+    ("findings", "told"),
+    [
+        ([], "no drift of version 3 is known: no window of it was ever judged"),
+        ([drifted(CANNOT_TELL, 4)], "no drift of version 3 is known: 2026-03-04 00:00: cannot tell."),
+        ([drifted(DRIFT, 2), drifted(NO_DRIFT, 3)], "no drift of version 3 is known: 2026-03-03 00:00: no drift."),
+    ],
+)
+def test_what_did_not_drift_is_no_cause(findings: list[Finding], told: str) -> None:
+    with pytest.raises(DataError) as caught:
+        Cause.drift("3", findings)
+    assert caught.value.problem == told
+    assert caught.value.next_command == "homologate monitor"
+
+
+def test_a_drift_parts_what_it_touches_from_the_rest_and_must_be_labelled_first() -> None:
+    rows = [
+        Row("a", "The charger burst", BAD, "2026-03-02", ""),
+        Row("b", "The hose burst", BAD, "2026-03-05", "battery"),
+        Row("c", "The hose held", GOOD, "2026-03-05", "hose"),
+    ]
+    tested = pd.DataFrame({"text": ["t"], "label": [GOOD]})
+    named = Cause.drift("3", [drifted(DRIFT, 4, families=("battery",), words=("charger",))])
+    found = slices_of(named, Material(train=rows[:1], held_out=rows), tested)
+    assert found == {
+        "drifted texts": (["The charger burst", "The hose burst"], [BAD, BAD]),
+        "other feedback": (["The hose held"], [GOOD]),
+        "test": (["t"], [GOOD]),
+    }
+    nameless = Cause.drift("3", [drifted(DRIFT, 4)])
+    texts, _ = slices_of(nameless, Material(held_out=rows), tested)["drifted texts"]
+    assert texts == ["The hose burst", "The hose held"], "where nothing is named, whatever came since the first window"
+    assert list(slices_of(Cause.manual("3", "so"), Material(held_out=rows), tested)) == ["held-out feedback", "test"]
+    must_be_labelled(named, Material(train=rows[:1], held_out=rows))
+    with pytest.raises(DataError, match="0 reviewed ones are there to learn from and 2 to measure on") as caught:
+        must_be_labelled(named, Material(train=rows[2:], held_out=rows))
+    assert str(caught.value.next_command).startswith("homologate queue")
+
+
 def test_the_request_says_what_got_better_and_what_did_not(model_directory: Path, other_directory: Path) -> None:
     texts = [f"The hose from lot {n} {'cracked below' if n % 3 == 0 else 'held above'} the limit." for n in range(60)]
     truth = open_scorer(model_directory)
@@ -208,8 +279,17 @@ def test_the_request_says_what_got_better_and_what_did_not(model_directory: Path
     }
     told = reason(facts)
     assert told.startswith("Retrained because version 1 does <worse>. It learnt from 40 texts")
-    assert "On 60 texts (held-out feedback), version 2 against 1: accuracy 100.0% instead of" in told
+    assert "On 60 texts (held-out feedback), version 2 is better than 1: accuracy 100.0% instead of" in told
+    assert "On 10 texts (test), version 2 is no worse than 1" in told
     assert "Nothing could be measured on nothing: it is empty." in told
     made = page(facts)
     assert "version 1 does &lt;worse&gt;" in made
     assert "<script" not in made
+    assert "What drifted" not in made
+    cause = Cause.drift("1", [drifted(DRIFT, 3, families=("<b>",), words=("charger",))])
+    made = page({**facts, "cause": {"kind": cause.kind, "says": cause.says, "facts": cause.facts}})
+    assert "<th scope='row'>Unknown words</th><td>0.09</td><td>0.02</td>" in made
+    assert "Families that moved: &lt;b&gt;" in made
+    assert "<code>run3</code>" in made
+    assert "(60 texts): better" in made
+    assert "(10 texts): no worse" in made

@@ -52,12 +52,14 @@ def collecting(
 
 def test_our_server_keeps_each_answer_as_it_was_given(collecting: Callable[..., tuple[Server, Path]]) -> None:
     server, home = collecting()
-    told = server.score(MAIL + TEXTS[0], explain=True).json()
+    told = server.score(MAIL + TEXTS[0], explain=True, component="lamp").json()
+    alone = server.invoke({"inputs": TEXTS[:1]}).json()
     several = server.invoke({"inputs": TEXTS}).json()
     assert server.stop() == 0
     assert not list((home / "spool").glob("*.ready")), "a server that leaves ships what it kept"
     found = kept(home, told["model"]["name"])
-    assert set(found) == {told["prediction_id"], *(f"{several['prediction_id']}.{row}" for row in range(3))}
+    rows = {f"{several['prediction_id']}.{row}" for row in range(3)}
+    assert set(found) == {told["prediction_id"], alone["prediction_id"], *rows}, "one text has the request's own id"
     one = found[told["prediction_id"]]
     assert one.text == "reported by [e-mail]: " + TEXTS[0]
     assert (one.label, one.threshold, one.digest) == (told["label"], told["threshold"], told["model"]["digest"])
@@ -65,6 +67,7 @@ def test_our_server_keeps_each_answer_as_it_was_given(collecting: Callable[..., 
     assert one.latency_ms is not None
     assert one.latency_ms > 0
     assert (one.door, one.role, one.caller) == ("server", "champion", None)
+    assert (one.component, found[alone["prediction_id"]].component) == ("lamp", "")
     # the words, those left out, the bias and the marks add up to the logit, as in the answer itself
     logit = told["bias"] + told["remainder"] + sum(word["contribution"] for word in told["words"])
     parts = [one.bias, one.remainder, one.other_words, *(word.contribution for word in one.words)]
@@ -134,6 +137,8 @@ def test_the_stock_server_keeps_its_answers_where_the_environment_asks(
     until(lambda: json.loads(subprocess.run(command, capture_output=True).stdout)["records"] == 4, 20, "four lines")
     found = kept(tmp_path, "brakes")
     assert {row["prediction_id"] for row in rows} == set(found)
+    (request,) = {row["prediction_id"].partition(".")[0] for row in rows}
+    assert [row["prediction_id"] for row in rows] == [f"{request}.0", f"{request}.1"]
     for row in rows:
         one = found[row["prediction_id"]]
         assert (one.label, one.probability, one.door) == (row["label"], row["probability"], "pyfunc")
@@ -160,8 +165,10 @@ def test_a_batch_job_killed_after_keeping_a_chunk_keeps_it_once(
     from homologate.scorer.collector import Privacy
 
     source = tmp_path / "in.csv"
-    source.write_text("text\n" + "".join(f"The hose from lot {number} held.\n" for number in range(50)) + '""\n')
-    model, keep = Model(model_directory, "7", "sha256:0"), Keep(tmp_path / "spool", "brakes", Privacy("full"))
+    lines = [f"The hose from lot {number} held.,hose\n" for number in range(50)]
+    source.write_text("".join(["text,component\n", *lines, '"",hose\n']))
+    model = Model(model_directory, "7", "sha256:0")
+    keep = Keep(tmp_path / "spool", "brakes", Privacy("full"), "component")
     monkeypatch.setattr(_job, "CHUNK", 20)
     finish = _parts.Parts.finish
 
@@ -182,9 +189,5 @@ def test_a_batch_job_killed_after_keeping_a_chunk_keeps_it_once(
     assert [row["prediction_id"] for row in rows] == sorted(found, key=lambda key: int(key.rpartition(".")[2]))
     for row in rows:
         one = found[row["prediction_id"]]
-        assert (one.text, one.label, one.probability, one.door) == (
-            row["text"],
-            row["label"],
-            row["probability"],
-            "batch",
-        )
+        assert (one.text, one.label, one.probability) == (row["text"], row["label"], row["probability"])
+        assert (one.door, one.component) == ("batch", "hose")

@@ -19,6 +19,8 @@ from homologate.cli import declared_commands, main
 from homologate.collection import FolderStore
 from serve.dashboard import page
 from serve.dashboard._alerts import alerts
+from serve.dashboard._facts import drift
+from serve.monitor import Cause, Finding, Signal, write_metrics
 
 from ..collection.conftest import NOON, keep, record
 from ..evidence.test_pages_can_be_read_by_anyone import CHROMIUM, FLAGS, VIEWS
@@ -45,6 +47,22 @@ FACTS: dict[str, Any] = {
         "periods": [{"name": "2026-03", "labels": 120, "accuracy": INTERVAL}],
         "slices": {"component": [{"name": "hose", "labels": 3}]},
     },
+    "drift": drift(
+        [
+            Finding(
+                *("brakes", "3", "sha256:0", NOON - timedelta(hours=12), NOON + timedelta(hours=12), 300, "f"),
+                *("drift", "Drift: unknown words, label share."),
+                signals=(
+                    Signal("unknown_words", "Unknown words", "drift", "1 % → 9 %", 0.09, 0.0, 0.02, 0.0005),
+                    Signal("label_share", "Label share", "drift", "20 % → 40 %", 0.2, 0.0, 0.05, 0.0005),
+                    Signal("length", "Length", "no drift", "as it was", 0.01, 0.02, 0.05, 0.4),
+                    Signal("calibration", "Calibration", "cannot tell", "0 labelled <texts>"),
+                ),
+                cause=Cause(("unknown_words", "label_share"), ("battery",), ("<charger>",), NOON - timedelta(hours=12)),
+                run_id="r9",
+            )
+        ]
+    ),
     "faults": ["registry: the registry does not answer"],
 }
 
@@ -54,14 +72,34 @@ def test_every_alert_has_a_command_that_exists() -> None:
     assert [one["what"] for one in found] == [
         "registry: the registry does not answer",
         "accuracy of version 3 is worse than promised",
+        "drifting since 2026-03-01 00:00 UTC",
+        "unknown words: 0.09, limit 0.02",
+        "label share: 0.2, limit 0.05",
         "kept records are damaged: 1 half line",
         "4 remarks wait for a second person",
     ]
     empty = alerts({**FACTS, "production": None, "performance": None, "traffic": [], "records": {}, "faults": []})
     assert empty[0]["what"] == "nothing is known to be in Production"
+    commands = {one["what"].partition(":")[0]: one["command"] for one in found}
+    assert commands["drifting since 2026-03-01 00"] == "homologate retrain --because drift"
+    assert (commands["unknown words"], commands["label share"]) == ("homologate queue", "homologate feedback")
     known = {command.name for command in declared_commands()}
     assert {one["command"].split()[1] for one in [*found, *empty]} <= known
     assert all(one["command"].startswith("homologate ") for one in [*found, *empty])
+
+
+def test_a_window_that_tells_nothing_and_one_that_nobody_judged_are_alerts() -> None:
+    quiet = {**FACTS, "performance": None, "records": {}, "unreviewed": 0, "faults": []}
+    unclear = {**FACTS["drift"], "outcome": "cannot tell", "verdict": "Cannot tell: 3 distinct texts.", "signals": []}
+    assert [one["what"] for one in alerts({**quiet, "drift": unclear})] == ["drift: Cannot tell: 3 distinct texts"]
+    assert alerts({**quiet, "drift": None})[0] == {
+        "what": "no window of version 3 was compared with its past",
+        "command": "homologate monitor",
+    }
+    calm = {**FACTS["drift"], "outcome": "no drift", "signals": []}
+    assert alerts({**quiet, "drift": calm}) == []
+    (stale,) = alerts({**quiet, "drift": calm, "made": "2026-03-05T12:00:00+00:00"})
+    assert stale["what"] == "no window since 2026-03-02 00:00 UTC was compared with the past"
 
 
 def test_the_page_runs_nothing_asks_for_nothing_and_obeys_no_markup() -> None:
@@ -71,6 +109,9 @@ def test_the_page_runs_nothing_asks_for_nothing_and_obeys_no_markup() -> None:
     assert "brakes &lt;b&gt;" in made
     assert "default-src 'none'; style-src 'sha256-" in made
     assert "cannot be told" in made, "a slice with three labels is not measured"
+    assert "<th scope='row'>Unknown words</th><td>0.09</td><td>0.02</td><td>drift</td>" in made
+    assert "<th scope='row'>Calibration</th><td>cannot be told</td>" in made
+    assert "New words: &lt;charger&gt;." in made
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -125,9 +166,20 @@ def test_grafana_asks_only_for_metrics_the_server_has(
     told = requests.get(f"{server.url}/metrics", timeout=10).text
     known = {line.split("{")[0].split(" ")[0] for line in told.splitlines() if not line.startswith("#")}
     known |= {line.split()[2] for line in told.splitlines() if line.startswith("# TYPE")}
+    write_metrics(tmp_path / "drift.prom", Finding.of_json(FACTS["drift"]))
+    drifted = (tmp_path / "drift.prom").read_text()
+    known |= {line.split()[2] for line in drifted.splitlines() if line.startswith("# TYPE")}
+    about = 'model="brakes",signal="unknown_words",version="3"'
+    assert f"homologate_drift_signal_value{{{about}}} 0.09\n" in drifted
+    assert f"homologate_drift_signal_limit{{{about}}} 0.02\n" in drifted
+    assert 'signal_verdict{model="brakes",signal="calibration",version="3"} -1.0' in drifted
+    assert 'signal_value{model="brakes",signal="calibration"' not in drifted, "what cannot be told has no value"
     assert main(["dashboard", "--grafana", str(tmp_path / "grafana.json")]) == 0
     board = json.loads((tmp_path / "grafana.json").read_text())
     asked = {target["expr"] for panel in board["panels"] for target in panel["targets"]}
+    assert {name for name in known if name.startswith("homologate_drift_signal")} <= {
+        name for expression in asked for name in re.findall(r"homologate_drift_[a-z_]+", expression)
+    }
     names = {name for expression in asked for name in re.findall(r"(?:homologate|process)_[a-z_]+", expression)}
     assert len(names) > 8
     assert {name for name in names if name not in known and name.removesuffix("_bucket") not in known} <= {

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+import pytest
+
 from homologate.collection import FolderStore, Reading, Remark, feedback, find_all, record_feedback, ship
-from serve.queue import known_words, queue
+from homologate.errors import ModelError
+from homologate.reference import profile_of
+from homologate.scorer import Scorer
+from homologate.settings import Settings
+from serve.queue import queue, queue_of
 
 from ..collection.conftest import JUDGE, keep, record
 
@@ -52,5 +60,18 @@ def test_what_has_feedback_a_twin_or_no_text_is_not_asked_for(tmp_path: Path) ->
     assert [item.prediction_id for item in found] == ["p1"]
 
 
-def test_a_directory_without_a_profile_knows_no_words(tmp_path: Path) -> None:
-    assert known_words(tmp_path) == frozenset()
+def test_a_word_is_new_where_the_versions_own_profile_says_so(
+    tmp_path: Path, tiny_model: Path, model_directory: Path, rows: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    past = Path(shutil.copytree(model_directory, tmp_path / "model"))
+    for name, content in profile_of(rows, Scorer(tiny_model)).files().items():
+        (past / name).write_bytes(content)
+    monkeypatch.setattr("serve.queue._queue.directory_of", lambda settings, which: past)
+    settings = Settings.model_validate({"model": "brakes", "home": str(tmp_path)})
+    texts = ["The lamp held above the limit", "The lamp held above [mail] [vin]", "The lamp held above quantum flux"]
+    keep(FolderStore(tmp_path / "collected"), [record(f"p{n}", text) for n, text in enumerate(texts)])
+    found = {item.prediction_id: item.novel for item in queue_of(settings)}
+    assert found == {"p0": 0.0, "p1": 0.0, "p2": pytest.approx(2 / 6)}, "what redaction leaves is no new word"
+    (past / "reference.json").unlink()
+    with pytest.raises(ModelError, match="carries no reference profile"):
+        queue_of(settings)

@@ -28,6 +28,7 @@ __all__ = ["Service"]
 
 MOST_BYTES = 65_536
 MOST_CHARACTERS = 20_000
+MOST_COMPONENT = 200
 WAITING = 32
 """Questions that wait for a core; more are answered 429."""
 
@@ -64,7 +65,7 @@ class Service(ThreadingHTTPServer):
             UsageFault: not a question.
             StorageFault: it cannot be kept, so it is not given.
         """
-        text, explain = _asked(question)
+        text, explain, component = _asked(question)
         begun = time.perf_counter()
         with self._turns:
             try:
@@ -73,7 +74,7 @@ class Service(ThreadingHTTPServer):
                 raise UsageFault(fault.problem, place="text", legal=fault.legal) from fault
         name = uuid.uuid4().hex
         took = (time.perf_counter() - begun) * 1000
-        record = Record.of(name, self.judge, time.time(), text, answer, latency_ms=took)
+        record = Record.of(name, self.judge, time.time(), text, answer, latency_ms=took, component=component)
         one, other = pairs(record, self.privacy)
         self.spool.keep((one, other))
         negative, positive = self.scorer.labels
@@ -201,13 +202,17 @@ def _json(body: bytes) -> Any:
         raise UsageFault(f"not JSON: {error!s:.100}", place="body", legal='{"text": "…"}') from error
 
 
-def _asked(question: Any) -> tuple[str, bool]:
-    legal = '{"text": "…", "explain": false}'
-    if not isinstance(question, dict) or "text" not in question or question.keys() - {"text", "explain"}:
+def _asked(question: Any) -> tuple[str, bool, str]:
+    legal = '{"text": "…", "explain": false, "component": "…"}'
+    if not isinstance(question, dict) or "text" not in question or question.keys() - {"text", "explain", "component"}:
         raise UsageFault("not a question", place="body", legal=legal)
-    text, explain = question["text"], question.get("explain", False)
-    if not isinstance(text, str) or not isinstance(explain, bool):
-        raise UsageFault("text is a string and explain is true or false", place="body", legal=legal)
+    text, explain, component = question["text"], question.get("explain", False), question.get("component", "")
+    if not isinstance(text, str) or not isinstance(explain, bool) or not isinstance(component, str):
+        told = "text and component are strings and explain is true or false"
+        raise UsageFault(told, place="body", legal=legal)
+    if len(component) > MOST_COMPONENT:
+        legal = f"at most {MOST_COMPONENT}"
+        raise UsageFault(f"a component of {len(component)} characters", place="component", legal=legal)
     if len(text) > MOST_CHARACTERS:
         raise UsageFault(f"a text of {len(text)} characters", place="text", legal=f"at most {MOST_CHARACTERS}")
-    return text, explain
+    return text, explain, component

@@ -154,7 +154,7 @@ def _apart(
         told |= {"model_version": model.version, "digest": model.digest}
         if keeper:
             told["prediction_id"] = keeper.identity(at)
-            keeper.add(at, str(row.values[text_column]), verdict)
+            keeper.add(at, str(row.values[text_column]), verdict, row.values)
         good.append({**row.values, **{appended[name]: value for name, value in told.items()}})
     return good, bad
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from homologate.batch._parts import Parts
 from homologate.scorer import Answer
@@ -22,6 +24,8 @@ class Keep:
     spool: Path
     model: str
     privacy: Privacy
+    component_column: str | None = None
+    """Column of the input that names the component family, where it has one."""
 
 
 class Keeper:
@@ -43,9 +47,10 @@ class Keeper:
         """The prediction id of a row, counted from 1 through the whole input."""
         return f"{self._job}.{row}"
 
-    def add(self, row: int, text: str, answer: Answer) -> None:
-        """One row of the chunk at hand that was judged."""
-        record = Record.of(self.identity(row), self._judge, self._time, text, answer)
+    def add(self, row: int, text: str, answer: Answer, values: Mapping[str, Any]) -> None:
+        """One row of the chunk at hand that was judged; `values` as read."""
+        component = str(values.get(self._keep.component_column or "") or "")
+        record = Record.of(self.identity(row), self._judge, self._time, text, answer, component=component)
         self._lines.append(spool_line(pairs(record, self._keep.privacy)))
 
     def finish(self, number: int) -> None:

@@ -49,7 +49,7 @@ def load_profile(directory: Path) -> Profile:
     """The profile inside a model directory.
 
     Raises:
-        ModelError: there is none, it is of another schema, or it is broken; names the file.
+        ModelError: there is none, it is of another schema or version, or it is broken; names the file.
     """
     file = directory / FACTS
     if not file.is_file():
@@ -64,12 +64,25 @@ def load_profile(directory: Path) -> Profile:
             f"the reference profile is of schema {found!r}", place=str(file), legal=str(SCHEMA), next_command=AGAIN
         )
     try:
+        _must_belong(facts, directory)
         return _profile(facts, directory / NUMBERS)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         what = f"{type(error).__name__}: {error}"
         raise ModelError(
             f"the reference profile is broken: {what}", place=str(directory / NUMBERS), next_command=AGAIN
         ) from error
+
+
+def _must_belong(facts: dict[str, Any], directory: Path) -> None:
+    """A profile put beside other weights would show a drift, or none, that is not there."""
+    scorer = json.loads((directory / "scorer.json").read_text(encoding="utf-8"))
+    for name in ("labels", "threshold"):
+        if facts[name] != scorer[name]:
+            raise ModelError(
+                f"the reference profile is of another version: its {name} {facts[name]}, the model's {scorer[name]}",
+                place=str(directory / FACTS),
+                next_command=AGAIN,
+            )
 
 
 def _profile(facts: dict[str, Any], numbers: Path) -> Profile:

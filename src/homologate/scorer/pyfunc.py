@@ -18,7 +18,7 @@ from ._answer import Answer
 from ._faults import InputFault
 from ._files import MODEL_FILES
 from ._scorer import Scorer
-from .collector import Record, collector_from_environment, judge_of
+from .collector import Record, collector_from_environment, judge_of, row_id
 
 __all__ = ["ScorerModel", "texts_of"]
 
@@ -82,7 +82,7 @@ class ScorerModel:
             return told
         request, now = uuid.uuid4().hex, time.time()
         for row, (text, answer) in enumerate(zip(texts, answers, strict=True)):
-            identity = request if len(answers) == 1 else f"{request}.{row}"
+            identity = row_id(request, row, len(answers))
             record = Record.of(identity, self._judge, now, text, answer, latency_ms=seconds * 1000)
             self._collector.offer(record)
             told[row]["prediction_id"] = identity

@@ -43,23 +43,26 @@ def standing_run(tracker: Tracker, name: str, tags: Mapping[str, str]) -> StepRu
 
 
 @contextmanager
-def under(tracker: Tracker, standing: StepRun) -> Iterator[None]:
+def under(tracker: Tracker, standing: StepRun) -> Iterator[dict[str, str]]:
     """Inside, steps are children of a standing run, in its experiment.
 
     A run that `mlflow run` made for this process takes no part: MLflow marks it FAILED where the command ends with a
     code of its own, and what was measured is none the worse for it. It keeps a note of where the results are.
+
+    Yields:
+        Tags for that run, to be filled.
     """
     launched = os.environ.pop(RUN_VARIABLE, None)
     outer, tracker.parent = tracker.parent, standing.id
+    noted = {"mlflow.note.content": f"The results are children of run {standing.id}."}
     try:
-        yield
+        yield noted
     finally:
         tracker.parent = outer
         if launched:
             with translated("note where the results are", uri=tracker.place.uri):
-                tracker.client.set_tag(
-                    launched, "mlflow.note.content", f"The results are children of run {standing.id}."
-                )
+                for name, value in noted.items():
+                    tracker.client.set_tag(launched, name, value)
 
 
 def _quoted(value: str) -> str:

@@ -86,7 +86,8 @@ def _scored(args: argparse.Namespace, settings: Settings) -> dict[str, Any]:
 
     reference = parse_reference(args.model or f"models:/{settings.model}/Production")
     found = locate(reference, Path(settings.home))
-    keep = Keep(spool_of(settings), found.name, Privacy(settings.collection.privacy)) if args.collect else None
+    privacy, family = Privacy(settings.collection.privacy), settings.data.columns.component
+    keep = Keep(spool_of(settings), found.name, privacy, family) if args.collect else None
     facts = score_file(
         args.input,
         args.output,

@@ -12,7 +12,7 @@ follows the scorer's rule (relative imports only). Reading, shipping and forgett
 from ._collector import Collector
 from ._environment import collector_from_environment, judge_of
 from ._privacy import FORMS, Privacy, digest_of_text, redacted
-from ._record import AGENT, INPUTS, MOST_WORDS, OUTPUTS, Judge, Record, event, folder, pairs, path_part, stamp
+from ._record import AGENT, INPUTS, MOST_WORDS, OUTPUTS, Judge, Record, event, folder, pairs, path_part, row_id, stamp
 from ._spool import NEW, OPEN, READY, Spool, SpoolFull, adopt, spool_line, write_segment
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "pairs",
     "path_part",
     "redacted",
+    "row_id",
     "spool_line",
     "stamp",
     "write_segment",

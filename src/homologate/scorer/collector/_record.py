@@ -26,6 +26,7 @@ __all__ = [
     "folder",
     "pairs",
     "path_part",
+    "row_id",
     "stamp",
 ]
 
@@ -108,6 +109,11 @@ class Record:
             remainder=answer.remainder,
             **facts,
         )
+
+
+def row_id(request: str, row: int, rows: int) -> str:
+    """The prediction id of row `row`, from 0, of a request of `rows` texts: the request's own where it is one text."""
+    return request if rows == 1 else f"{request}.{row}"
 
 
 def pairs(record: Record, privacy: Privacy) -> list[tuple[str, str]]:

@@ -142,19 +142,19 @@ def write_segment(folder: str | os.PathLike[str], name: str, lines: Iterable[byt
     """Put a whole segment of a given name into the spool, for a job whose parts may be made twice.
 
     Made again under the same name it replaces itself, and once shipped its name is taken in the store: so a part
-    redone after a crash is stored once, if its lines are the same.
+    redone after a crash, or made by two at once, is stored once, if its lines are the same.
 
     Raises:
         OSError: nothing was written.
     """
     top = Path(folder)
     top.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = top / f"{name}{NEW}"
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+    fresh = top / f"{name}-{secrets.token_hex(4)}{NEW}"
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
         out.writelines(lines)
         out.flush()
         os.fsync(out.fileno())
-    fresh.rename(fresh.with_suffix(READY))
+    fresh.rename(top / f"{name}{READY}")
 
 
 def adopt(folder: str | os.PathLike[str]) -> list[Path]:
