@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping
 from pathlib import Path
 
-from homologate.collection import store_of
+from homologate.collection import recent_of
 from homologate.errors import HomologateError
 from homologate.settings import Settings
 from homologate.steps.context import Context
@@ -51,7 +51,7 @@ def open_monitor(settings: Settings, reference: str | None = None) -> Monitor:
     return Monitor(
         context.tracker,
         located,
-        store_of(settings),
+        recent_of(settings),
         settings.monitoring,
         old_texts=functools.cache(lambda: _old_texts(context, located.directory)),
         say=context.say,

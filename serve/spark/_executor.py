@@ -1,8 +1,9 @@
 """What runs on executors, where this project is not installed: it goes there by value and imports nothing of ours.
 
-A batch of texts that is judged is one segment of the spool, in the file before its verdicts leave. Its name follows
-from the job, the partition, the place in it and the texts, its time is the job's: a task made twice (a retry, a
-speculative copy, a second action on the same plan) writes the same segment again, and the store has it once.
+A batch of texts that is judged is one segment of the spool, in the file before its verdicts leave. A prediction id
+follows from the job, the partition, the text and how often it came before in the partition, never from the order, which
+a shuffle does not keep; the time is the job's. So a task made twice (a retry, a speculative copy, a second action on
+the same plan) gives the same ids, and where its batches are the same the same segment, which the store has once.
 """
 
 from __future__ import annotations
@@ -54,11 +55,12 @@ def judging(
 
         scorer, fault = _opened(archive, precision)
         names = ["label", "probability", "threshold", "truncated", "fault", *(["words"] if explain else [])]
-        for number, texts in enumerate(batches):
+        seen: dict[str, int] = {}
+        for texts in batches:
             answers = [_answer(scorer, fault, text, explain) for text in texts]
             told = pd.DataFrame([_verdict(answer, explain) for answer in answers], columns=names)
             if job is not None:
-                told["prediction_id"] = _kept(job, scorer.labels, number, list(texts), answers)
+                told["prediction_id"] = _kept(job, scorer.labels, list(texts), answers, seen)
             yield told
 
     # Spark reads the kind of UDF from real types, and this file's annotations are strings.
@@ -108,28 +110,38 @@ def _verdict(answer: Any, explain: bool) -> tuple[Any, ...]:
     return (answer.label, answer.probability, answer.threshold, answer.truncated, None, *more)
 
 
-def _kept(job: Job, labels: tuple[str, str], number: int, texts: list[Any], answers: list[Any]) -> list[str | None]:
-    """Keep a batch; its prediction ids, None where there is no answer."""
-    import hashlib
-
+def _kept(
+    job: Job, labels: tuple[str, str], texts: list[Any], answers: list[Any], seen: dict[str, int]
+) -> list[str | None]:
+    """Keep a batch; its prediction ids, None where there is no answer. `seen` counts texts of the partition by hash."""
     from pyspark import TaskContext
 
     collector = _collector()
     task: Any = TaskContext.get()
-    place = hashlib.sha256(repr((task.partitionId(), number, texts)).encode("utf-8", "backslashreplace")).hexdigest()
-    segment = f"{job.id}-{place[:16]}"
     judge = collector.Judge(job.keep.model, job.keep.version, job.digest, labels, "spark")
     privacy = collector.Privacy(job.keep.privacy)
-    lines, ids = [], []
-    for row, (text, answer) in enumerate(zip(texts, answers, strict=True)):
-        identity = None if isinstance(answer, str) else f"{segment}.{row}"
+    lines: dict[str, bytes] = {}
+    ids: list[str | None] = []
+    for text, answer in zip(texts, answers, strict=True):
+        if isinstance(answer, str):
+            ids.append(None)
+            continue
+        read = _short(text)
+        seen[read] = seen.get(read, 0) + 1
+        identity = f"{job.id}.{_short(f'{task.partitionId()} {seen[read]} {read}')}"
         ids.append(identity)
-        if identity is not None:
-            record = collector.Record.of(identity, judge, job.time, text, answer)
-            lines.append(collector.spool_line(collector.pairs(record, privacy)))
+        record = collector.Record.of(identity, judge, job.time, text, answer)
+        lines[identity] = collector.spool_line(collector.pairs(record, privacy))
     if lines:
-        collector.write_segment(job.keep.spool, segment, lines)
+        ordered = sorted(lines)
+        collector.write_segment(job.keep.spool, f"{job.id}-{_short(*ordered)}", [lines[name] for name in ordered])
     return ids
+
+
+def _short(*parts: str) -> str:
+    import hashlib
+
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
 def _collector() -> Any:

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -123,9 +123,9 @@ def test_mlflow_runs_the_entry_point_and_its_run_says_what_came_of_it(
     file.write_text(yaml.safe_dump(told))
     located = version._replace(version="unregistered")
     production = Production(FolderStore(home / "collected"), located, scorer)
-    production.answer(usual(250, seed=10, parts=("battery",)))
+    production.answer(usual(250, seed=10, parts=("battery",)), datetime(2026, 5, 1, tzinfo=UTC))
     client = MlflowClient(mlflow_server)
-    for now, verdict, code in (("2026-03-02", "drift", 9), ("2026-03-03", "cannot tell", 10)):
+    for now, verdict, code in (("2026-05-02", "drift", 9), ("2026-05-03", "cannot tell", 10)):
         words = ["run", str(ROOT), "--entry-point", "monitor", "--env-manager", "local", "-P", f"now={now}"]
         words += ["--experiment-name", "watch", "-P", f"model={version.directory}", "-P", f"settings={file}"]
         environment = {**os.environ, "MLFLOW_TRACKING_URI": mlflow_server}
