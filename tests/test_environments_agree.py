@@ -38,6 +38,9 @@ def test_conda_installs_the_versions_of_the_lock() -> None:
     conda = yaml.safe_load((ROOT / "conda.yaml").read_text())
     assert conda["dependencies"][-1] == {"pip": ["-r requirements/pins.txt"]}
     assert pins("pins.txt") == {**pins("torch.txt"), **pins("lock.txt")}
+    inside = yaml.safe_load((ROOT / "azure" / "jobs" / "conda.yml").read_text())["dependencies"][-1]["pip"]
+    listed = (ROOT / "requirements" / "pins.txt").read_text().splitlines()
+    assert inside == [line for line in listed if not line.startswith("#")]
 
 
 def test_python_env_installs_torch_first_and_then_the_hashed_lock() -> None:

@@ -18,6 +18,9 @@ param reviewers string
 @description('Object id of the federated identity of the release pipeline.')
 param releasePipeline string
 
+@description('Address that is mailed when the server fails, slows down or refuses a model.')
+param operators string
+
 @description('True closes every public door; people then come through a private network.')
 param privateNetwork bool = true
 
@@ -35,6 +38,16 @@ module watch 'modules/watch.bicep' = {
     name: '${prefix}-watch'
     location: location
     retentionDays: retentionDays
+  }
+}
+
+module alerts 'modules/alerts.bicep' = {
+  name: 'alerts'
+  params: {
+    name: '${prefix}-watch'
+    location: location
+    logs: watch.outputs.logs
+    operators: operators
   }
 }
 
@@ -69,6 +82,7 @@ module roles 'modules/roles.bicep' = {
     workspaceName: workspace.outputs.name
     storageName: stores.outputs.storageName
     registryName: stores.outputs.registryName
+    vaultName: stores.outputs.vaultName
     dataScientists: dataScientists
     reviewers: reviewers
     releasePipeline: releasePipeline

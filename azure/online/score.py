@@ -1,9 +1,8 @@
 """The scoring script of the Azure ML endpoint: `init` once a worker, `run` once a request.
 
-`homologate deploy azure` ships it with two files of the project (`homologate/errors.py`, `homologate/attest/digest.py`)
-and nothing else: the scorer comes out of the judged model directory itself, after its bytes were found to be those of
-the digest that was approved. It answers MLflow's forms (`inputs`, `dataframe_split`, `dataframe_records`) and Azure
-ML's (`input_data`); inputs and outputs go to Azure ML's own collector where data collection is on.
+The model is the approved one or none (`approved.py`, shipped beside it). It answers MLflow's forms (`inputs`,
+`dataframe_split`, `dataframe_records`) and Azure ML's (`input_data`); inputs and outputs go to Azure ML's own collector
+where data collection is on.
 """
 
 from __future__ import annotations
@@ -11,21 +10,18 @@ from __future__ import annotations
 import json
 import logging
 import os
-import sys
 import uuid
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from approved import approved_model
 from azureml.ai.monitoring import Collector
 from azureml.ai.monitoring.context import BasicCorrelationContext
 from azureml_inference_server_http.api.aml_request import AMLRequest, rawhttp
 from azureml_inference_server_http.api.aml_response import AMLResponse
 
-from homologate.attest.digest import digest_of
-from homologate.errors import DataError, HomologateError, ModelError, RefusedError
+from homologate.errors import DataError, HomologateError
 
-DIGEST_VARIABLE, VERSION_VARIABLE = "HOMOLOGATE_DIGEST", "HOMOLOGATE_VERSION"
 MOST_TEXTS = 1000
 FORMS = ("inputs", "input_data", "dataframe_split", "dataframe_records", "text")
 
@@ -34,35 +30,15 @@ served: dict[str, Any] = {}
 
 
 def init() -> None:
-    """Find the model directory, verify its bytes, load it, and let it answer its own example.
-
-    Raises:
-        ModelError: there is no model directory, or it does not answer its example.
-        RefusedError: its bytes are not those that were approved, or nobody said which those are.
-    """
-    directory = _model_directory(Path(os.environ["AZUREML_MODEL_DIR"]))
-    approved, found = os.environ.get(DIGEST_VARIABLE), digest_of(directory)
-    if approved != found:
-        raise RefusedError(
-            f"the model directory is {found}, approved was {approved or 'nothing'}",
-            place=f"{directory}, ${DIGEST_VARIABLE}",
-            next_command="homologate deploy azure  # deploys what the ledger says is approved",
-        )
-    sys.dont_write_bytecode = True  # a cache file beside the judged bytes would be another directory at the next start
-    sys.path.insert(0, str(directory / "code"))
-    from homologate_scorer.pyfunc import ScorerModel  # type: ignore[import-not-found]
-
-    model = ScorerModel(str(directory))
-    example = json.loads((directory / "input_example.json").read_text(encoding="utf-8"))
-    if not model.predict(pd.DataFrame(**example)):
-        raise ModelError("the golden probe was not answered", place=str(directory))
+    """Open the approved model. Raises as `approved_model`."""
+    approved = approved_model()
     served.update(
-        model=model,
-        headers={"X-Model-Digest": found, "X-Model-Version": os.environ.get(VERSION_VARIABLE, "")},
+        model=approved.model,
+        headers={"X-Model-Digest": approved.digest, "X-Model-Version": approved.version},
         inputs=_collector("model_inputs"),
         outputs=_collector("model_outputs"),
     )
-    log.info("ready: version %s, %s", os.environ.get(VERSION_VARIABLE), found)
+    log.info("ready: version %s, %s", approved.version, approved.digest)
 
 
 @rawhttp
@@ -78,14 +54,6 @@ def run(request: AMLRequest) -> AMLResponse:
         return AMLResponse(_told(error), _status(error), headers, json_str=True)
     _collect(prediction, texts, answers)
     return AMLResponse({"predictions": answers, "prediction_id": prediction}, 200, headers, json_str=True)
-
-
-def _model_directory(mounted: Path) -> Path:
-    """Where MLmodel lies: Azure ML mounts a registered folder at, or one level below, `AZUREML_MODEL_DIR`."""
-    found = [folder for folder in (mounted, *sorted(mounted.glob("*/"))) if (folder / "MLmodel").is_file()]
-    if len(found) != 1:
-        raise ModelError(f"{len(found)} model directories are mounted", place=str(mounted), legal="one with an MLmodel")
-    return found[0]
 
 
 def _parsed(request: AMLRequest) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Azure's own SDK needs an environment of its own, so it runs in a child process (
 it. What Azure holds is read anew each time; there is no second record of it here.
 """
 
-from serve.deploy._azure import PYTHON_VARIABLE, Target, carry_out, deploy, look, roll_back
+from serve.deploy._azure import KINDS, PYTHON_VARIABLE, Target, carry_out, check, deploy, look, roll_back
 from serve.deploy._code import scoring_code
 
-__all__ = ["PYTHON_VARIABLE", "Target", "carry_out", "deploy", "look", "roll_back", "scoring_code"]
+__all__ = ["KINDS", "PYTHON_VARIABLE", "Target", "carry_out", "check", "deploy", "look", "roll_back", "scoring_code"]

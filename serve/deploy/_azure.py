@@ -19,11 +19,17 @@ from homologate.versions import ModelVersion, approval_of, obtain, open_registry
 from serve.deploy import _azure_child
 from serve.deploy._code import scoring_code
 
-__all__ = ["PYTHON_VARIABLE", "Target", "carry_out", "deploy", "look", "roll_back"]
+__all__ = ["KINDS", "PYTHON_VARIABLE", "Target", "carry_out", "check", "deploy", "look", "roll_back"]
 
 PYTHON_VARIABLE = "HOMOLOGATE_AZURE_PYTHON"
 """Names the interpreter of the environment of requirements/azure-ml.txt."""
 DEFAULT_PYTHON = Path(".venv-azure/bin/python")
+KINDS = {
+    "online": "online/score.py",
+    "kubernetes": "online/score.py",
+    "batch": "batch/batch_driver.py",
+}
+"""The scoring script of each kind of endpoint, among the definitions."""
 LOCK = Path("requirements/azure-online.txt")
 
 
@@ -35,15 +41,22 @@ class Target:
         subscription: id.
         resource_group: name.
         workspace: name.
-        endpoint: name of the managed online endpoint.
-        definitions: folder of `endpoint.yml`, `deployment.yml`, `environment.yml` and `score.py`.
+        endpoint: name of the endpoint.
+        kind: `online` (managed), `kubernetes` or `batch`.
+        definitions: the folder `azure`: a folder a kind with `endpoint.yml` and `deployment.yml`, and the scripts.
     """
 
     subscription: str
     resource_group: str
     workspace: str
     endpoint: str
-    definitions: Path = Path("azure/online")
+    kind: str = "online"
+    definitions: Path = Path("azure")
+
+    @property
+    def script(self) -> Path:
+        """What Azure runs."""
+        return self.definitions / KINDS[self.kind]
 
 
 def deploy(
@@ -95,7 +108,8 @@ def deploy(
             "version": version.number,
             "digest": approval.digest,
             "model": _model(version, approval.digest, directory),
-            "code": str(scoring_code(Path(scratch) / "code", target.definitions)),
+            "code": str(scoring_code(Path(scratch) / "code", target.script)),
+            "script": target.script.name,
             "requirements": _pins(),
             "environment_version": _lock_digest(),
             "variables": {"HOMOLOGATE_DIGEST": approval.digest, "HOMOLOGATE_VERSION": version.number},
@@ -114,17 +128,34 @@ def roll_back(target: Target, probe_of: Path | None, say: Callable[[str], None])
     return carry_out({**_where(target), "action": "rollback", "probe": texts}, say)
 
 
+def check(
+    target: Target, reference: str, tracking_uri: str, home: Path, *, stage: str, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Whether what the ledger has in `stage`, and nothing else, answers callers; `deploy` says the arguments.
+
+    Raises:
+        RefusedError: another version answers, or it answers the golden probe otherwise than the judged bytes do.
+        ServiceError, TrackingError: as `deploy`.
+    """
+    registry = open_registry(tracking_uri)
+    version = registry.resolve(parse_reference(reference))
+    approval = approval_of(version, registry, stage)
+    probe = _probe(obtain(version, registry, home))
+    plan = {"action": "check", "version": version.number, "digest": approval.digest, "probe": probe}
+    return carry_out({**_where(target), **plan}, say)
+
+
 def look(target: Target, say: Callable[[str], None]) -> dict[str, Any]:
     """What answers behind the endpoint now."""
     return carry_out({**_where(target), "action": "show"}, say)
 
 
 def _where(target: Target) -> dict[str, Any]:
-    if not (target.definitions / "score.py").is_file():
+    if not target.script.is_file():
         raise UsageError(
-            f"no scoring script in {str(target.definitions)!r}",
+            f"no scoring script {str(target.script)!r}",
             place="--definitions",
-            legal="a folder with endpoint.yml, deployment.yml, environment.yml and score.py",
+            legal="the folder azure/ of the project",
             next_command="run the command from the root of the project",
         )
     return {
@@ -132,6 +163,7 @@ def _where(target: Target) -> dict[str, Any]:
         "resource_group": target.resource_group,
         "workspace": target.workspace,
         "endpoint": target.endpoint,
+        "kind": target.kind,
         "definitions": str(target.definitions.resolve()),
         # Both answer only where Azure has put them; asking elsewhere costs a minute of silence.
         "managed_identity": bool({"IDENTITY_ENDPOINT", "MSI_ENDPOINT"} & os.environ.keys()),

@@ -1,4 +1,4 @@
-"""The code folder of a deployment: the scoring script and the two files of this project it needs."""
+"""The code folder of a deployment: the scoring script and the files of this project it needs."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ SHIPPED = ("errors.py", "attest/digest.py")
 """Standard library only; without the packages' `__init__` files they import as they are."""
 
 
-def scoring_code(out: Path, definitions: Path) -> Path:
+def scoring_code(out: Path, script: Path) -> Path:
     """Make the folder Azure ML uploads beside the model.
 
     Args:
         out: the folder to make; must not exist.
-        definitions: the folder that holds `score.py` (`azure/online`).
+        script: the scoring script (`azure/online/score.py`); `approved.py` lies beside its folder.
     """
     out.mkdir(parents=True)
-    shutil.copyfile(definitions / "score.py", out / "score.py")
+    shutil.copyfile(script, out / script.name)
+    shutil.copyfile(script.parents[1] / "approved.py", out / "approved.py")
     package = Path(homologate.__file__).parent
     for name in SHIPPED:
         target = out / "homologate" / name

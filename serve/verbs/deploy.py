@@ -2,6 +2,8 @@
 
     homologate deploy azure --resource-group parts --workspace components
     homologate deploy azure --stage Staging --shadow
+    homologate deploy azure --kind batch
+    homologate deploy azure --check
     homologate deploy azure --show
     homologate deploy azure --rollback
 
@@ -43,9 +45,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_settings(parser)
     for name, variable in WHERE.items():
         parser.add_argument(f"--{name.replace('_', '-')}", default="", metavar="NAME", help=f"default: ${variable}")
-    parser.add_argument("--endpoint", default="", metavar="NAME", help="default: the model's name")
     parser.add_argument(
-        "--definitions", type=Path, default=Path("azure/online"), metavar="FOLDER", help="endpoint.yml and its fellows"
+        "--endpoint", default="", metavar="NAME", help="default: the model's name; of a batch endpoint with -batch"
+    )
+    parser.add_argument(
+        "--kind",
+        choices=["online", "kubernetes", "batch"],
+        default="online",
+        help="a managed endpoint (default), one on a cluster of your own, or one that judges files",
+    )
+    parser.add_argument(
+        "--definitions", type=Path, default=Path("azure"), metavar="FOLDER", help="the project's folder azure/"
     )
     parser.add_argument(
         "--mirror", type=int, default=10, metavar="PERCENT", help="of live traffic copied first (default: 10)"
@@ -64,13 +74,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--shadow", action="store_true", help="mirror traffic to it and give it none")
     what.add_argument("--show", action="store_true", help="only say what answers")
+    what.add_argument("--check", action="store_true", help="ask as a caller, and hold who answers to the ledger")
     what.add_argument("--rollback", action="store_true", help="give all traffic back to the other colour")
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Deploy, show or go back."""
     from homologate.tracking import tracking_uri
-    from serve.deploy import deploy, look, roll_back
+    from serve.deploy import check, deploy, look, roll_back
 
     settings = settings_of(args)
     target = _target(args, settings.model)
@@ -78,11 +89,11 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         return look(target, _say)
     if args.rollback:
         return {**roll_back(target, None, _say), "rolled_back": True}
+    what = (target, args.model or f"models:/{settings.model}/{args.stage}", tracking_uri().uri, Path(settings.home))
+    if args.check:
+        return check(*what, stage=args.stage, say=_say)
     return deploy(
-        target,
-        args.model or f"models:/{settings.model}/{args.stage}",
-        tracking_uri().uri,
-        Path(settings.home),
+        *what,
         stage=args.stage,
         mirror=args.mirror,
         shares=() if args.shadow else _shares(args.shares),
@@ -102,8 +113,10 @@ def show(facts: dict[str, Any]) -> str:
     ]
     if facts.get("reused"):
         lines.append("these bytes answered already; nothing was changed")
+    if facts.get("checked"):
+        lines.append("these bytes alone answer, and as they were judged")
     if facts.get("before"):
-        lines += ["", f"next: homologate deploy azure --rollback   # gives the traffic back to {facts['before']}"]
+        lines += ["", f"next: homologate deploy azure --rollback  # gives the traffic back to {facts['before']}"]
     return "\n".join(lines)
 
 
@@ -118,7 +131,8 @@ def _target(args: argparse.Namespace, model: str) -> Target:
                 place=f"--{name.replace('_', '-')} or ${WHERE[name]}",
                 next_command="az ml workspace list --output table",
             )
-    return Target(**found, endpoint=args.endpoint or model, definitions=args.definitions)
+    endpoint = args.endpoint or (f"{model}-batch" if args.kind == "batch" else model)
+    return Target(**found, endpoint=endpoint, kind=args.kind, definitions=args.definitions)
 
 
 def _shares(words: str) -> tuple[int, ...]:

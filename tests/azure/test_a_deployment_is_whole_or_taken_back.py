@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +48,13 @@ def plan(tmp_path: Path) -> Callable[..., dict[str, Any]]:
     model = tmp_path / "model"
     model.mkdir()
     (model / "MLmodel").write_text("flavors: {}\n")
-    code = scoring_code(tmp_path / "code", ROOT / "azure" / "online")
+    code = scoring_code(tmp_path / "code", ROOT / "azure" / "online" / "score.py")
 
     def made(version: str = "1", **changes: Any) -> dict[str, Any]:
         return {
             "subscription": SUBSCRIPTION, "resource_group": GROUP, "workspace": NAME, "endpoint": ENDPOINT,
-            "definitions": str(ROOT / "azure" / "online"), "managed_identity": False, "workload_identity": False,
+            "definitions": str(ROOT / "azure"), "kind": "online", "script": "score.py",
+            "managed_identity": False, "workload_identity": False,
             "action": "deploy", "version": version, "digest": f"sha256:{version * 64}",
             "model": {"name": "parts", "version": version * 16, "path": str(model)}, "code": str(code),
             "requirements": ["numpy==2.2.6"], "environment_version": "abc",
@@ -198,3 +201,88 @@ def test_a_missing_environment_names_the_command_that_builds_it(
     with pytest.raises(ServiceError, match="no environment with Azure ML's SDK") as caught:
         carry_out(plan(), silent)
     assert "make azure" in (caught.value.next_command or "")
+
+
+def test_a_batch_endpoint_gets_a_cluster_once_and_sends_jobs_to_what_is_whole(
+    azure: Cloud, plan: Callable[..., Any], tmp_path: Path
+) -> None:
+    script = ROOT / "azure" / "batch" / "batch_driver.py"
+    batch = {"kind": "batch", "script": script.name, "code": str(scoring_code(tmp_path / "batch", script))}
+    facts = carry_out(plan("1", **batch), silent)
+    assert (facts["deployment"], facts["digest"]) == ("blue", f"sha256:{'1' * 64}")
+    cluster = azure.resources["computes/cpu-cluster"]["properties"]
+    assert cluster["properties"]["scaleSettings"]["minNodeCount"] == 0
+    made = azure.resources[f"batchEndpoints/{ENDPOINT}/deployments/blue"]["properties"]
+    assert made["environmentVariables"]["HOMOLOGATE_DIGEST"] == f"sha256:{'1' * 64}"
+    assert made["codeConfiguration"]["scoringScript"] == "batch_driver.py"
+    assert (made["outputAction"], made["errorThreshold"]) == ("AppendRow", 0)
+    azure.asked.clear()
+    assert carry_out(plan("2", **batch), silent)["before"] == "blue"
+    assert "PUT computes/cpu-cluster" not in azure.writes()
+    assert azure.resources[f"batchEndpoints/{ENDPOINT}"]["properties"]["defaults"]["deploymentName"] == "green"
+    assert carry_out(plan(action="rollback", **batch), silent)["version"] == "1"
+    with pytest.raises(RefusedError, match=r"version 1 judges .* the ledger has version 2"):
+        carry_out(plan("2", action="check", **batch), silent)
+    azure.asked.clear()
+    assert carry_out(plan("1", **batch), silent)["reused"] is True
+    assert azure.writes() == []
+
+
+def test_a_cluster_that_azure_does_not_give_is_told_and_no_endpoint_is_begun(
+    azure: Cloud, plan: Callable[..., Any]
+) -> None:
+    azure.fail["computes/cpu-cluster"] = "SkuNotAvailable"
+    with pytest.raises(ServiceError, match="SkuNotAvailable") as caught:
+        carry_out(plan(kind="batch", script="batch_driver.py"), silent)
+    assert "name another size" in (caught.value.next_command or "")
+    assert azure.writes() == ["PUT computes/cpu-cluster"]
+
+
+def test_a_cluster_of_ones_own_is_deployed_to_without_a_mirror(azure: Cloud, plan: Callable[..., Any]) -> None:
+    carry_out(plan("1", kind="kubernetes"), silent)
+    assert carry_out(plan("2", kind="kubernetes"), silent)["traffic"] == {"green": 100}
+    made = azure.resources[f"{DEPLOYMENTS}/green"]["properties"]
+    assert made["endpointComputeType"] == "Kubernetes"
+    assert made["containerResourceRequirements"]["containerResourceLimits"]["memory"] == "2Gi"
+    endpoint = azure.resources[f"onlineEndpoints/{ENDPOINT}"]["properties"]
+    assert endpoint["compute"].endswith("/computes/k8s")
+    mirrors = [body["properties"].get("mirrorTraffic") for method, _, body in azure.asked if method == "PUT"]
+    assert not any(mirrors)
+
+
+def test_who_answers_is_held_to_the_ledger_at_the_door_callers_use(azure: Cloud, plan: Callable[..., Any]) -> None:
+    carry_out(plan("1"), silent)
+    with pytest.raises(RefusedError, match=r"version 1 answers .* the ledger has version 2"):
+        carry_out(plan("2", action="check"), silent)
+    azure.judge = lambda deployment, body: (200, {"predictions": RIGHT if deployment else WRONG})
+    with pytest.raises(RefusedError, match="the endpoint answered the golden probe with"):
+        carry_out(plan("1", action="check"), silent)
+
+
+def test_a_workspace_that_moved_and_a_token_of_elsewhere_are_told_before_anything_is_made(
+    azure: Cloud, plan: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(TrackingError) as caught:
+        carry_out(plan(workspace="elsewhere"), silent)
+    assert "az ml workspace list" in (caught.value.next_command or "")
+    token = replace(azure, secret="x" * 32).token()
+    answer = {"accessToken": token, "expiresOn": "2099-01-01 00:00:00.000000", "expires_on": 4070908800}
+    (tmp_path / "az").write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(answer)}\nEND\n")
+    (tmp_path / "az").chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(TrackingError) as caught:
+        carry_out(plan(), silent)
+    assert "in the tenant of the workspace" in (caught.value.next_command or "")
+    assert azure.asked == []
+
+
+def test_an_endpoint_that_azure_never_finishes_is_told_and_not_begun_twice(
+    azure: Cloud, plan: Callable[..., Any]
+) -> None:
+    azure.fail[f"onlineEndpoints/{ENDPOINT}"] = "never"
+    with pytest.raises(ServiceError, match="the endpoint parts was not ready after 1 s"):
+        carry_out(plan(patience=1.0), silent)
+    azure.asked.clear()
+    with pytest.raises(ServiceError, match="somebody is changing it, or it is stuck"):
+        carry_out(plan(patience=1.0), silent)
+    assert azure.asked == []

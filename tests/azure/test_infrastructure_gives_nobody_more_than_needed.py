@@ -14,6 +14,7 @@ ROLES = {
     "acdd72a7-3385-48ef-bd42-f606fba81ae7": "Reader",
     "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": "Storage Blob Data Reader",
     "ba92f5b4-2d11-453d-a403-e96b0029c9fe": "Storage Blob Data Contributor",
+    "4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
     "7f951dda-4ed3-4680-a7ca-43fe172d538d": "AcrPull",
 }
 
@@ -26,7 +27,8 @@ def test_every_file_is_bicep_and_declares_all_it_uses(file: Path) -> None:
     tree = Parser(Language(tree_sitter_bicep.language())).parse(file.read_bytes())
     assert not tree.root_node.has_error
     text = file.read_text()
-    declared = set(re.findall(r"^(?:param|var|resource|module) (\w+)", text, re.MULTILINE))
+    declared = set(re.findall(r"^(?:param|var|resource|module) (\w+)|\[for (\w+) in", text, re.MULTILINE))
+    declared = {name for found in declared for name in found if name}
     used = set(re.findall(r"\b(\w+)\.(?:id|name|outputs|properties)\b", text))
     assert used <= declared
     for name in re.findall(r"^param (\w+)", text, re.MULTILINE):
@@ -73,6 +75,17 @@ def test_each_persona_has_a_narrow_role_and_nobody_owns_anything() -> None:
         ("workspace", "reviewers", "Reader"),
         ("storage", "reviewers", "Storage Blob Data Reader"),
         ("workspace", "releasePipeline", "AzureML Data Scientist"),
+        ("vault", "releasePipeline", "Key Vault Secrets User"),
         ("storage", "endpointIdentity", "Storage Blob Data Contributor"),
         ("registry", "endpointIdentity", "AcrPull"),
     }
+
+
+def test_each_alert_runs_a_query_that_stands_there_and_every_query_is_told_of() -> None:
+    text = (INFRA / "modules" / "alerts.bicep").read_text()
+    named = re.findall(r"loadTextContent\('\.\./\.\./queries/([a-z-]+)\.kql'\)", text)
+    assert named == re.findall(r"^    name: '([a-z-]+)'$", text, re.MULTILINE)
+    queries = {file.stem for file in (INFRA.parent / "queries").glob("*.kql")}
+    assert set(named) <= queries
+    told = (INFRA.parents[1] / "docs" / "azure.md").read_text()
+    assert all(f"{query}.kql" in told for query in queries)

@@ -12,50 +12,43 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.azure import payloads
+
 ROOT = Path(__file__).resolve().parents[2]
 JOBS = ROOT / "azure" / "jobs"
 PIPELINES = ("pipeline", "monitor", "retrain")
-_LOAD = """
-import json, logging, sys
-from pathlib import Path
-logging.disable(logging.WARNING)
-from azure.ai.ml import load_component, load_compute, load_data, load_environment, load_job
-from azure.ai.ml import load_online_deployment, load_online_endpoint
-from azure.ai.ml.entities._load_functions import load_schedule
-root, told = Path(sys.argv[1]), {}
-jobs = root / "jobs"
-for file in sorted((jobs / "components").glob("*.yml")):
-    component = load_component(file)
-    told[file.stem] = {"passed": component._validate().passed, "rest": component._to_rest_object().as_dict()}
-for name in ("pipeline", "monitor", "retrain"):
-    job = load_job(jobs / f"{name}.yml")
-    told[f"job {name}"] = {"passed": job._validate().passed, "rest": job._to_rest_object().as_dict()}
-told["sweep"] = {"passed": True, "rest": load_job(jobs / "sweep.yml")._to_rest_object().as_dict()}
-for name in ("monitor", "retrain"):
-    told[f"schedule {name}"] = {"passed": load_schedule(jobs / f"schedule-{name}.yml")._validate().passed}
-for load, file in (
-    (load_environment, jobs / "environment.yml"), (load_compute, jobs / "compute.yml"), (load_data, jobs / "data.yml"),
-    (load_environment, root / "online" / "environment.yml"), (load_online_endpoint, root / "online" / "endpoint.yml"),
-    (load_online_deployment, root / "online" / "deployment.yml"),
-):
-    told[str(file.relative_to(root))] = {"passed": load(file) is not None}
-print(json.dumps(told, default=str))
-"""
 
 
 @pytest.fixture(scope="module")
 def loaded(azure_environment: Callable[[str], Path]) -> dict[str, Any]:
     """What the SDK made of every file."""
-    words = [str(azure_environment("azure-ml")), "-c", _LOAD, str(ROOT / "azure")]
-    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return told
+    return payloads.of_the_sdk(azure_environment("azure-ml"))
 
 
 def test_the_sdk_takes_every_file(loaded: dict[str, Any]) -> None:
     assert {name: one["passed"] for name, one in loaded.items()} == dict.fromkeys(loaded, True)
-    assert len(loaded) == len(list((JOBS / "components").glob("*.yml"))) + 3 + 1 + 2 + 6
+    assert loaded.keys() == {str(file.relative_to(ROOT / "azure")) for file in payloads.files()}
+
+
+def test_what_is_sent_to_azure_is_what_was_kept_to_the_letter(loaded: dict[str, Any]) -> None:
+    """A new SDK or a changed file shows here as a difference to read: `python tests/azure/payloads.py` keeps it."""
+    kept = json.loads(payloads.KEPT.read_text())
+    assert kept.keys() == loaded.keys()
+    for name, one in loaded.items():
+        assert one["rest"] == kept[name], f"{name}: if this is meant, python tests/azure/payloads.py keeps it"
+
+
+def test_schedules_start_their_jobs_and_the_search_maximises_what_training_logs(loaded: dict[str, Any]) -> None:
+    from homologate.settings import PRESETS
+
+    for name in ("monitor", "retrain"):
+        properties = loaded[f"jobs/schedule-{name}.yml"]["rest"]["properties"]
+        assert properties["trigger"]["triggerType"] == "Cron"
+        assert properties["action"]["jobDefinition"]["displayName"] == f"homologate-{name}"
+    sweep = loaded["jobs/sweep.yml"]["rest"]["properties"]
+    assert sweep["objective"] == {"goal": "maximize", "primaryMetric": "valid_average_precision"}
+    assert {"learning_rate", "epochs", "seed"} == sweep["searchSpace"].keys()
+    assert {"learning_rate", "epochs", "seed"} <= type(PRESETS["full"]).model_fields.keys()
 
 
 @pytest.mark.parametrize("name", PIPELINES)
@@ -101,6 +94,6 @@ def test_run_ids_travel_as_the_facts_of_the_step_before(loaded: dict[str, Any], 
     shell = shell.replace("PYTHONPATH=src:. python -m homologate", "echo").partition(" --json")[0]
     done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "train --data-run abc --preset quick"
-    assert loaded["job pipeline"]["rest"]["properties"]["jobs"].keys() == {
+    assert loaded["jobs/pipeline.yml"]["rest"]["properties"]["jobs"].keys() == {
         "prepare", "train", "export", "evaluate", "explain", "register"
     }  # fmt: skip

@@ -77,7 +77,7 @@ def start(
 ) -> Iterator[Callable[..., tuple[str, subprocess.Popen[bytes], Path]]]:
     """Starts the inference server on a mount; all end with the module."""
     python = azure_environment("azure-online")
-    code = scoring_code(tmp_path_factory.mktemp("code") / "code", ROOT / "azure" / "online")
+    code = scoring_code(tmp_path_factory.mktemp("code") / "code", ROOT / "azure" / "online" / "score.py")
     running: list[subprocess.Popen[bytes]] = []
 
     def begin(mount: Path, **variables: str) -> tuple[str, subprocess.Popen[bytes], Path]:

@@ -50,7 +50,7 @@ class Cloud:
         asked: `(method, path below the workspace, body)` in order; reads are not kept.
         judge: how deployments answer.
         fail: by path below the workspace: a status to answer a write with, or `"later"` for one that is accepted and
-            then fails, or `"never"` for one that never ends.
+            then fails, or `"never"` for one that never ends; another word is the code it then fails with.
         assertions: federated tokens that were exchanged for access tokens.
     """
 
@@ -194,13 +194,13 @@ def _put(state: Cloud, below: str, body: Any, how: int | str | None) -> Response
     resource = copy.deepcopy(body)
     resource.update(id=f"{SCOPE}/{below}", name=below.rpartition("/")[2], location=LOCATION)
     properties = resource.setdefault("properties", {})
-    properties["provisioningState"] = {None: "Succeeded", "later": "Failed", "never": "Creating"}.get(how, "Succeeded")
+    properties["provisioningState"] = {None: "Succeeded", "never": "Creating"}.get(how, "Failed")
     # What the service fills in where nobody says anything, and the SDK counts on.
     if below.startswith("models/"):
         properties["flavors"] = properties.get("flavors") or {}
     if "/deployments/" in below:
         properties["scaleSettings"] = properties.get("scaleSettings") or {"scaleType": "Default"}
-    if below.startswith("onlineEndpoints/") and below.count("/") == 1:
+    if "Endpoints/" in below and below.count("/") == 1:
         endpoint = below.rpartition("/")[2]
         properties["scoringUri"] = f"https://{endpoint}.{LOCATION}{SCORING}/score"
         resource["identity"] = {"type": "SystemAssigned", "principalId": "p", "tenantId": TENANT}
@@ -215,7 +215,9 @@ def _put(state: Cloud, below: str, body: Any, how: int | str | None) -> Response
 def _operation(state: Cloud, below: str) -> Response:
     if state.fail.get(below) == "never":
         return JSONResponse({"status": "InProgress"})
-    told = {"code": "OutOfCapacity", "message": "There is no quota for this size in this region."}
+    how = state.fail.get(below)
+    code = how if isinstance(how, str) and how != "later" else "OutOfCapacity"
+    told = {"code": code, "message": "There is no quota for this size in this region."}
     return JSONResponse({"status": "Failed", "error": told})
 
 

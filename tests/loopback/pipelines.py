@@ -39,14 +39,14 @@ class Script:
     on_failure: bool
 
 
-def expanded(file: Path) -> dict[str, Any]:
-    """A pipeline with its templates in place.
+def expanded(file: Path, **parameters: str) -> dict[str, Any]:
+    """A pipeline with its templates in place, run with `parameters`.
 
     Raises:
         ValueError: a template that is not there, a parameter nobody declared, or an expression not known here.
     """
     raw = _read(file)
-    given = {one["name"]: one.get("default", "") for one in raw.pop("parameters", [])}
+    given = {one["name"]: one.get("default", "") for one in raw.pop("parameters", [])} | parameters
     pipeline: dict[str, Any] = _expand(raw, given, file)
     return pipeline
 

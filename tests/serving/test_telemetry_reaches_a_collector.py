@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -187,6 +188,19 @@ def test_application_insights_is_told_the_same_by_connection_string_alone(
     assert {"ready", "request", "leaving"} <= set(messages)
     assert PRIVATE not in json.dumps(got)
     assert "Traceback" not in server.log.read_text()
+    counted = {
+        point["name"]: item["data"]["baseData"]["properties"]
+        for item in got
+        if item["data"]["baseType"] == "MetricData"
+        for point in item["data"]["baseData"]["metrics"]
+    }
+    for query in sorted((Path(__file__).parents[2] / "azure" / "queries").glob("*.kql")):
+        text = query.read_text()
+        fields = re.findall(r"Properties\['([^']+)'\]", text)
+        if "AppRequests" in text:
+            assert {*fields, "homologate.request_id"} <= request["properties"].keys(), query.stem
+        for metric in re.findall(r"Name == '([^']+)'", text):
+            assert set(fields) <= counted[metric].keys(), query.stem
 
 
 def test_application_insights_without_its_exporter_says_what_to_install(

@@ -2,6 +2,7 @@
 param workspaceName string
 param storageName string
 param registryName string
+param vaultName string
 param dataScientists string
 param reviewers string
 param releasePipeline string
@@ -12,6 +13,7 @@ var roles = {
   reader: 'acdd72a7-3385-48ef-bd42-f606fba81ae7' // Reader
   blobReader: '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1' // Storage Blob Data Reader
   blobContributor: 'ba92f5b4-2d11-453d-a403-e96b0029c9fe' // Storage Blob Data Contributor
+  secretsUser: '4633458b-17de-408a-b874-0445c86b69e6' // Key Vault Secrets User
   imagePuller: '7f951dda-4ed3-4680-a7ca-43fe172d538d' // AcrPull
 }
 
@@ -25,6 +27,10 @@ resource storage 'Microsoft.Storage/storageAccounts@2023-05-01' existing = {
 
 resource registry 'Microsoft.ContainerRegistry/registries@2023-07-01' existing = {
   name: registryName
+}
+
+resource vault 'Microsoft.KeyVault/vaults@2023-07-01' existing = {
+  name: vaultName
 }
 
 resource dataScientistsWork 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
@@ -64,6 +70,16 @@ resource pipelineWorks 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
     principalId: releasePipeline
     principalType: 'ServicePrincipal'
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.dataScientist)
+  }
+}
+
+resource pipelineSigns 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(vault.id, releasePipeline, roles.secretsUser)
+  scope: vault
+  properties: {
+    principalId: releasePipeline
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.secretsUser)
   }
 }
 

@@ -112,3 +112,4 @@ output storageName string = storage.name
 output registry string = registry.id
 output registryName string = registry.name
 output vault string = vault.id
+output vaultName string = vault.name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -69,11 +70,11 @@ class Context:
 
     @cached_property
     def signer(self) -> SigningKey:
-        """The key that signs evidence; made at first use, trusted on this machine from then on."""
+        """The key that signs evidence: the one that is named, else one made and trusted here at first use."""
         from homologate.attest import load_signing_key, make_signing_key
-        from homologate.attest.keys import trusted_folder
+        from homologate.attest.keys import SIGNING_KEY_VARIABLE, trusted_folder
 
-        if not any(trusted_folder(self.home).glob("*")):
+        if not os.environ.get(SIGNING_KEY_VARIABLE) and not any(trusted_folder(self.home).glob("*")):
             self.say("making the key that signs evidence")
             return make_signing_key(self.home)
         return load_signing_key(self.home)

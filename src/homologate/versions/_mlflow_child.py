@@ -41,14 +41,15 @@ def _versions(uri: str, name: str) -> list[dict[str, Any]]:
 def _download(uri: str, artifact: str, into: str) -> None:
     import mlflow.artifacts
 
-    got = Path(mlflow.artifacts.download_artifacts(artifact_uri=artifact, dst_path=into, tracking_uri=uri))
+    target = Path(into).resolve()  # as MLflow names it; a relative home would not be found among the parents
+    got = Path(mlflow.artifacts.download_artifacts(artifact_uri=artifact, dst_path=str(target), tracking_uri=uri))
     # MLflow puts a folder called `model` into `into/model`; the caller wants its files in `into` itself.
-    if got != Path(into) and got.is_dir() and Path(into) in got.parents:
+    if got != target and got.is_dir() and target in got.parents:
         for entry in got.iterdir():
-            entry.rename(Path(into) / entry.name)
+            entry.rename(target / entry.name)
         shutil.rmtree(got)
-    elif Path(into) not in got.parents and got != Path(into):
-        shutil.copytree(got, into, dirs_exist_ok=True)
+    elif target not in got.parents and got != target:
+        shutil.copytree(got, target, dirs_exist_ok=True)
 
 
 def main(words: list[str]) -> None:

@@ -159,7 +159,7 @@ def _placements_by_command(name: str, otherwise: RefusedError) -> Mapping[str, A
     Raises:
         RefusedError: `otherwise`, where no ledger answers.
     """
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")  # a move of this very second counts
     command = [sys.executable, "-m", "homologate", "history", name, "--at", now, "--json"]
     done = subprocess.run(  # noqa: S603 (our own command, our own interpreter)
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=CHILD_SECONDS, check=False
