@@ -286,3 +286,17 @@ def test_an_endpoint_that_azure_never_finishes_is_told_and_not_begun_twice(
     with pytest.raises(ServiceError, match="somebody is changing it, or it is stuck"):
         carry_out(plan(patience=1.0), silent)
     assert azure.asked == []
+
+
+@pytest.mark.parametrize(
+    ("how", "says"), [(429, "run the command again in a minute"), (500, "it goes on from here")], ids=["429", "500"]
+)
+def test_an_azure_that_throttles_or_fails_is_asked_again_and_then_told(
+    azure: Cloud, plan: Callable[..., Any], how: int, says: str
+) -> None:
+    azure.fail[f"onlineEndpoints/{ENDPOINT}"] = how
+    with pytest.raises(ServiceError) as caught:
+        carry_out(plan(), silent)
+    assert says in (caught.value.next_command or "")
+    assert len(azure.writes()) == 4
+    assert azure.resources == {}
