@@ -50,7 +50,7 @@ def rollback(client: Any, plan: dict[str, Any]) -> dict[str, Any]:
     live = _live(endpoint) if endpoint else None
     other = next((name for name in common.COLOURS if name != live), None)
     there = {one.name: one for one in client.batch_deployments.list(plan["endpoint"])} if endpoint else {}
-    if other not in there or common.state(there[other]) != "succeeded":
+    if other is None or other not in there or common.state(there[other]) != "succeeded":
         raise common.Stopped(
             "RefusedError",
             f"the endpoint {plan['endpoint']!r} has no other deployment to go back to",
