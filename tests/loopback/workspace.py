@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -76,6 +77,15 @@ class Workspace:
         """What `MLFLOW_TRACKING_URI` holds."""
         return f"azureml://{self.url.removeprefix('https://')}/mlflow/v2.0{SCOPE}"
 
+    @cached_property
+    def container(self) -> Any:
+        """Where artifacts are; a client is dear to make, so there is one."""
+        from azure.storage.blob import ContainerClient
+
+        return ContainerClient.from_connection_string(
+            self.blobs.connection_string, CONTAINER, connection_verify=str(self.authority)
+        )
+
     def token(self, *, seconds: float = 3600, audience: str = AUDIENCE, secret: str | None = None) -> str:
         """An access token as Entra ID would give; `seconds` until it expires."""
         now = time.time()
@@ -127,6 +137,7 @@ def workspace(home: Path) -> Iterator[Workspace]:
             with serving(_app(state), port, certificates, "127.0.0.1"):
                 yield state
         finally:
+            state.container.close()
             services.stop()
 
 
@@ -156,7 +167,7 @@ def _app(state: Workspace) -> Starlette:
         refused = _refused(state, request)
         if refused:
             return refused
-        if path not in await run_in_threadpool(_stored, state, run):
+        if not await run_in_threadpool(state.container.get_blob_client(_blob(run, path)).exists):
             return JSONResponse({"error": {"code": "UserError", "message": f"no artifact {path}"}}, 404)
         address = state.blobs.signed(CONTAINER, _blob(run, path), "r")
         if path == state.unaddressed:
@@ -254,11 +265,5 @@ def _blob(run: str, path: str) -> str:
 
 
 def _stored(state: Workspace, run: str) -> list[str]:
-    from azure.storage.blob import ContainerClient
-
     prefix = _blob(run, "")
-    container = ContainerClient.from_connection_string(
-        state.blobs.connection_string, CONTAINER, connection_verify=str(state.authority)
-    )
-    with container:
-        return [blob.name.removeprefix(prefix) for blob in container.list_blobs(prefix)]
+    return [name.removeprefix(prefix) for name in state.container.list_blob_names(name_starts_with=prefix)]
