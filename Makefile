@@ -47,6 +47,10 @@ lint: setup ## style, types, spelling, secrets
 	@mypy
 	@codespell
 	@git ls-files -z | xargs -0 detect-secrets-hook --exclude-files '^requirements/.*\.txt$$'
+	@git log -p --no-color --no-ext-diff --format= --unified=0 -- . ':!requirements/*.txt' ':!.secrets-known' \
+	    | sed -n 's/^+\([^+]\)/\1/p' >$(VENV)/added-lines.txt
+	@detect-secrets-hook --exclude-lines "$$(paste -sd'|' .secrets-known)" $(VENV)/added-lines.txt || { \
+	    echo "the history holds what looks like a credential: revoke it; an invented one goes into .secrets-known"; exit 1; }
 
 format: setup ## rewrite the style faults that can be
 	@ruff check --fix .
