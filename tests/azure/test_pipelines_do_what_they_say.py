@@ -9,6 +9,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ from loopback.conditions import holds
 from loopback.pipelines import expanded
 from loopback.workspace import GROUP, NAME, SUBSCRIPTION, Workspace
 
+from homologate.collection import FolderStore
 from homologate.scorer import Scorer
+from homologate.scorer.collector import Judge, Privacy, Record, pairs
 from tests.gate.conftest import POLICY
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -331,6 +334,17 @@ def test_a_release_whose_smoke_test_fails_takes_registry_and_endpoint_back_toget
     assert world.cloud.traffic(ENDPOINT) == {"blue": 100}
 
 
+@pytest.mark.slow
+def test_a_night_with_drift_starts_a_retraining_that_says_what_it_lacks(world: World, released: Outcome) -> None:
+    _predict(world)
+    outcome = world.run("retrain")
+    watched = outcome.of("Monitor")
+    assert (watched.code, outcome.outputs) == (0, {"Watch.monitor.look.cause": "drift"}), watched.said
+    assert outcome.stages == {"Watch": "Succeeded", "Learn": "Failed"}, said(outcome)
+    assert "reviewed corrections and labels are too few to learn from" in outcome.of("Retrain").said
+    assert world.stands()["Production"] == "1"
+
+
 def test_a_night_without_drift_trains_nothing() -> None:
     learn = expanded(ROOT / ".azure-pipelines" / "retrain.yml")["stages"][1]["condition"]
     for cause, result, starts in (
@@ -339,3 +353,21 @@ def test_a_night_without_drift_trains_nothing() -> None:
         ("drift", "Failed", False),
     ):
         assert holds(learn, {}, {"Watch": result}, {"Watch.monitor.look.cause": cause}) is starts
+
+
+def _predict(world: World) -> None:
+    """Predictions of yesterday on texts the version in Production never saw, where its collector keeps them."""
+    standing = world.typed("ann", "history", MODEL, "--at", "2099-01-01")["stages"]["Production"]
+    made = next(world.home.glob(f"machine-*/s/.homologate/models/{standing['digest'].removeprefix('sha256:')}"))
+    scorer = Scorer(made)
+    judge = Judge(MODEL, standing["version"], standing["digest"], scorer.labels, "server")
+    begun = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
+    lines: dict[str, str] = {}
+    texts = [f"Zeppelin gondola {number} of the {number % 7}th airship leaks helium" for number in range(220)]
+    for row, (text, answer) in enumerate(zip(texts, scorer.answers(texts), strict=True)):
+        record = Record.of(f"p{row}", judge, begun.timestamp() + row * 60, text, answer, component="airship")
+        for folder, line in pairs(record, Privacy("full")):
+            lines[f"{folder}/s.jsonl"] = lines.get(f"{folder}/s.jsonl", "") + line + "\n"
+    store = FolderStore(world.home / "predictions")
+    for name, content in lines.items():
+        assert store.put(name, content.encode())
