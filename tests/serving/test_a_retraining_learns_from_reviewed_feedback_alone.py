@@ -11,13 +11,14 @@ import pytest
 
 from homologate.collection import Feedback, FolderStore, Reading
 from homologate.dataset import add_corrections
-from homologate.errors import DataError, RefusedError
+from homologate.errors import DataError, RefusedError, UsageError
 from homologate.scoring import open_scorer
 from homologate.settings import DataSettings, LabelSettings, RetrainingSettings, Settings
 from serve.monitor import CANNOT_TELL, DRIFT, NO_DRIFT, Finding, Signal
 from serve.monitor import Cause as WhatDrifted
 from serve.retrain import Cause, may_start
 from serve.retrain._comparison import better, compare_versions, no_worse
+from serve.retrain._gate import Gate as RealGate
 from serve.retrain._history import Before
 from serve.retrain._material import Material, Row, gather, suspicious, write
 from serve.retrain._page import page, reason
@@ -293,3 +294,16 @@ def test_the_request_says_what_got_better_and_what_did_not(model_directory: Path
     assert "<code>run3</code>" in made
     assert "(60 texts): better" in made
     assert "(10 texts): no worse" in made
+
+
+def test_where_no_gate_stands_in_the_registry_the_ledger_of_its_own_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = f"sqlite:///{tmp_path}/runs.db"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", registry)
+    monkeypatch.setenv("HOMOLOGATE_LEDGER", f"sqlite:///{tmp_path}/ledger.db")
+    with pytest.raises(UsageError, match="no request '12'") as caught:
+        RealGate(registry).state("12")
+    assert caught.value.next_command == "homologate request --list"
+    assert (tmp_path / "ledger.db").exists()
