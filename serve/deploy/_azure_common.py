@@ -131,13 +131,13 @@ _LOG_IN = ("TrackingError", "az login  # on a machine with a managed identity: a
 _QUOTA = ("ServiceError", "ask for quota, or name another size (deployment.yml in azure/) or region")
 _ROLE = "az role assignment create --role 'AzureML Data Scientist' --assignee IDENTITY --scope WORKSPACE"
 _WAYS: dict[int | str, tuple[str, str]] = {
+    401: ("TrackingError", "az login  # in the tenant of the workspace"),
     "ClientAuthenticationError": _LOG_IN,
     "CredentialUnavailableError": _LOG_IN,
     "OutOfCapacity": _QUOTA,
     "OutOfQuota": _QUOTA,
     "QuotaExceeded": _QUOTA,
     "SkuNotAvailable": _QUOTA,
-    401: ("TrackingError", "az login  # in the tenant of the workspace"),
     403: ("TrackingError", _ROLE),
     404: ("TrackingError", "az ml workspace list  # is the workspace there under this name?"),
     409: ("ServiceError", "the name is taken or being changed; run the command again, or name another --endpoint"),
