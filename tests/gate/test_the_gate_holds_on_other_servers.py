@@ -100,6 +100,27 @@ def test_workers_that_share_a_database_tell_each_step_once(
     assert numbers == sorted(set(numbers))
 
 
+def test_gunicorn_refuses_what_uvicorn_refuses(shared: Any, make_version: Callable[..., str]) -> None:
+    number = make_version(shared)
+    body = {"name": "brakes", "version": number, "stage": "Production"}
+    twice = b'{"stage": "None", "name": "brakes", "version": "%s", "stage": "Production"}' % number.encode()
+    tag = {"name": "brakes", "version": number, "key": "gate.state", "value": "approved"}
+    alias = {"name": "brakes", "version": number, "alias": "champion"}
+    for person in ("ann", "dan", "admin"):
+        for route in (MOVE, MOVE.replace("/api/", "/ajax-api/"), MOVE.replace("/mlflow/", "//mlflow/")):
+            assert shared.ask(person, "POST", route, body).status >= 300
+        assert shared.ask(person, "POST", MOVE, twice).status >= 400
+        assert shared.ask(person, "POST", "/api/2.0/mlflow/model-versions/set-tag", tag).status == 403
+        assert shared.ask(person, "POST", "/api/2.0/mlflow/registered-models/alias", alias).status == 403
+    request = shared.requested(number)
+    assert "made this version" in shared.post("ann", f"requests/{request}/approve", comment="mine").text
+    assert shared.post("ann", f"requests/{request}/promote").status == 403
+    assert shared.stage(number) == "None"
+    first = shared.promoted(number)
+    shared.promoted(make_version(shared))
+    assert shared.post("ann", f"requests/{first}/promote").status == 403, "one request makes one move"
+
+
 def test_the_flask_routes_of_gunicorn_seal_artifacts_too(shared: Any, make_version: Callable[..., str]) -> None:
     number = make_version(shared)
     shared.requested(number)
