@@ -314,17 +314,18 @@ def test_a_release_whose_smoke_test_fails_takes_registry_and_endpoint_back_toget
     assert build.stages["Train"] == "Succeeded", said(build)
     upstream, honest = world.artifacts("build"), world.cloud.judge
 
-    def click(what: str) -> bool:
-        if what in ("homologate-staging", "homologate-production"):
-            world.approve(what.removeprefix("homologate-"), "ann", *(["bob"] if what.endswith("production") else []))
-        return True
-
     def wrong_at_the_front_door(deployment: str, body: dict[str, Any]) -> tuple[int, Any]:
         status, told = honest(deployment, body)
         return (status, told) if deployment else (200, {"predictions": [{"label": "compliant", "probability": 0.5}]})
 
-    world.agent.click, world.cloud.judge = click, wrong_at_the_front_door
-    outcome = world.run("release", upstream=upstream)
+    world.runs += 1
+    asked = world.typed("homologate-release", "request", MODEL, "2", "--to", "Production", "--reason", "other seed")
+    (world.artifacts("release") / "production").mkdir(parents=True)
+    (world.artifacts("release") / "production" / "request.json").write_text(json.dumps(asked))
+    world.approve("production", "ann", "bob")
+    world.cloud.judge = wrong_at_the_front_door
+    begun = Outcome(dict.fromkeys(("Staging", "Shadow", "Decide"), "Succeeded"))
+    outcome = world.run("release", upstream=upstream, after=begun)
     world.cloud.judge = honest
     assert outcome.stages["Production"] == "Failed", said(outcome)
     assert outcome.of("Promote to Production, if the ledger has its sign-offs").code == 0
