@@ -58,7 +58,7 @@ format: setup ## rewrite the style faults that can be
 
 unit: setup ## the tests alone
 	@requirements/parts
-	@python -m pytest --numprocesses 2 --dist loadfile
+	@python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 bench: setup ## every benchmark; the table stands in docs/performance.md
 	@python benchmarks/run.py

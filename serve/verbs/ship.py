@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import select
 import sys
@@ -47,6 +48,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     spool, address, days = _places(args)
     store = open_store(address)
     if args.follow:
+        os.nice(10)  # answers go first
         return _follow(spool, store, days, while_stdin=args.while_stdin)
     facts: dict[str, Any] = {**ship(spool, store, patience=10), "spool": str(spool), "store": address}
     return facts | {"expired": expire(store, days) if days else 0}
