@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from html import escape
 from typing import Any
 
@@ -13,42 +14,81 @@ from homologate.evidence import stylesheet
 __all__ = ["page"]
 
 OWN_STYLE = """
-.alerts li { margin-block: .4rem; } .bar { fill: currentColor; opacity: .55; } svg.days { width: 100%; height: 5rem; }
+.alerts { list-style: none; padding: 0; margin: 0; }
+.alerts li { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; justify-content: space-between; padding: .5rem 0; }
+.alerts li { border-bottom: 1px solid var(--grid); }
+.bar { fill: currentColor; opacity: .55; } svg.days { display: block; width: 100%; height: 5rem; margin-bottom: .6rem; }
 """
+FEWEST_BARS = 15
+"""One day of traffic must not look like a wall."""
 
 
 def page(facts: Mapping[str, Any]) -> str:
     """One self-contained page of HTML; the same facts give the same bytes."""
     style = stylesheet() + OWN_STYLE
     policy = f"default-src 'none'; style-src 'sha256-{_sha256(style)}'; base-uri 'none'; form-action 'none'"
-    body = "\n".join([_production(facts), _alerts(facts), _traffic(facts), _drift(facts), _performance(facts)])
+    head = "\n".join([_verdict(facts), _production(facts)])
+    body = "\n".join([_figures(facts), _alerts(facts), _traffic(facts), _drift(facts), _performance(facts)])
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(facts["model"])} in production</title>
 <style>{style}</style></head>
-<body><main><h1>{escape(facts["model"])} in production</h1>
+<body><header>
+<p class="kicker"><span class="seal" aria-hidden="true"></span>{escape(facts["model"])} in production</p>
+{head}
+</header><main>
 {body}
-<p>Made {escape(facts["made"])}. Again: <code>homologate dashboard</code></p>
-</main></body></html>
+</main><footer><p>Made {_moment(facts["made"])}. Again: <code>homologate dashboard</code></p></footer></body></html>
 """
+
+
+def _verdict(facts: Mapping[str, Any]) -> str:
+    """The page in one line: how much needs somebody, the most urgent first."""
+    found = facts["alerts"]
+    if not found:
+        return "<h1>Nothing needs anybody now.</h1>"
+    first, more = found[0]["what"], len(found) - 1
+    told = f"{first[:1].upper()}{first[1:]}{f', and {more} more' if more else ''}."
+    return f"<h1>{escape(told)}</h1>"
 
 
 def _production(facts: Mapping[str, Any]) -> str:
     found = facts["production"]
     if found is None:
-        return "<p>Nothing is known to be in Production.</p>"
-    since = f", since {escape(str(found['since']))}" if found["since"] else ""
-    return (
-        f"<p><strong>Version {escape(found['version'])}</strong>{since} <code>{escape(found['digest'][:23])}</code></p>"
+        return '<p class="subject">Nothing is known to be in Production.</p>'
+    since = f", in Production since {_moment(str(found['since']))}" if found["since"] else ""
+    digest = f'<span class="digest">{escape(found["digest"][:23])}</span>'
+    return f'<p class="subject">Version {escape(found["version"])}{since} · {digest}</p>'
+
+
+def _figures(facts: Mapping[str, Any]) -> str:
+    """The newest day and the newest window, in four numbers."""
+    told = []
+    if facts["traffic"]:
+        day = facts["traffic"][-1]
+        told = [
+            ("predictions", f"{day['predictions']:,}", day["day"]),
+            ("99th percentile", _ms(day["p99_ms"]), f"median {_ms(day['p50_ms'])}"),
+            ("share of the positive label", f"{day['positive_share']:.1%}", day["day"]),
+        ]
+    if (drift := facts["drift"]) is not None:
+        crossed = sum(signal["verdict"] == "drift" for signal in drift["signals"])
+        told.append(("drift signals beyond their limit", str(crossed), f"of {len(drift['signals'])}"))
+    tiles = "".join(
+        f'<div class="figure"><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(note)}</small></dd></div>'
+        for name, value, note in told
     )
+    return f'<dl class="figures">{tiles}</dl>' if tiles else ""
 
 
 def _alerts(facts: Mapping[str, Any]) -> str:
     if not facts["alerts"]:
-        return "<h2>Alerts</h2><p>Nothing needs anybody now.</p>"
-    items = "".join(f"<li>{escape(one['what'])}: <code>{escape(one['command'])}</code></li>" for one in facts["alerts"])
-    return f"<h2>Alerts</h2><ul class='alerts'>{items}</ul>"
+        return ""
+    items = "".join(
+        f"<li><span>{escape(one['what'])}</span><code>{escape(one['command'])}</code></li>" for one in facts["alerts"]
+    )
+    return f"<h2>Alerts, and the command for each</h2><ul class='alerts'>{items}</ul>"
 
 
 def _traffic(facts: Mapping[str, Any]) -> str:
@@ -78,7 +118,7 @@ def _drift(facts: Mapping[str, Any]) -> str:
         [signal["title"], _number(signal["value"]), _number(signal["limit"]), signal["verdict"], signal["why"]]
         for signal in found["signals"]
     ]
-    windows = [[one["start"], f"{one['records']:,}", one["verdict"]] for one in found["windows"]]
+    windows = [[_moment(one["start"]), f"{one['records']:,}", one["verdict"]] for one in found["windows"]]
     cause = found["cause"]
     named = "".join(
         f"<p>{what}: {escape(', '.join(cause[which]))}.</p>"
@@ -122,7 +162,7 @@ def _table(label: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> st
 
 def _bars(values: Sequence[float]) -> str:
     """The same numbers as bars; the table below says them to who cannot see."""
-    most, width = max(values) or 1, 360 / len(values)
+    most, width = max(values) or 1, 360 / max(len(values), FEWEST_BARS)
     bars = "".join(
         f'<rect class="bar" x="{at * width + 1:.1f}" y="{60 - 58 * value / most:.1f}" width="{max(width - 2, 1):.1f}" '
         f'height="{58 * value / most:.1f}"/>'
@@ -136,6 +176,15 @@ def _interval(found: Mapping[str, float | None] | None) -> str:
         return "cannot be told"
     bounds = f" ({found['low']:.1%} to {found['high']:.1%})" if found["low"] is not None else ""
     return f"{found['value']:.1%}{bounds}"
+
+
+def _moment(told: str) -> str:
+    """An ISO moment as people write it; anything else as it is."""
+    try:
+        moment = datetime.fromisoformat(told)
+    except ValueError:
+        return escape(told)
+    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
 
 
 def _number(value: float | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from html import escape
 from typing import Any
 
@@ -46,14 +47,22 @@ def page(facts: Mapping[str, Any]) -> str:
         if found["texts"]
         for metric in WORDS
     )
+    measured = [f"{outcome[name]} on {name}" for name, found in facts["comparison"].items() if found["texts"]]
+    against = f"Version {facts['version']} against version {facts['champion']}"
+    told = f"{against}: {', '.join(measured) or 'nothing could be measured'}."
+    says = facts["cause"]["says"][:1].upper() + facts["cause"]["says"][1:]
+    drifted = facts["cause"].get("kind") == "drift"
+    why = _drift(facts["cause"]) if drifted else f"<h2>Why</h2><p>{escape(says)}.</p>\n"
     material = facts["material"]
     left = "".join(f"<li>{count} {escape(reason)}</li>" for reason, count in material["excluded"].items())
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>{stylesheet()}</style></head>
-<body><main><h1>{escape(title)}</h1>
-<p>{escape(facts["cause"]["says"])}.</p>
-{_drift(facts["cause"]) if facts["cause"].get("kind") == "drift" else ""}<h2>What it learnt from</h2>
+<body><header>
+<p class="kicker"><span class="seal" aria-hidden="true"></span>{escape(title)}</p>
+<h1>{escape(told)}</h1>
+</header><main>
+{why}<h2>What it learnt from</h2>
 <p>The rows of version {escape(facts["champion"])} and {material["train"]} texts whose label two people stand behind;
 {material["held_out"]} more were held out to measure on. No prediction of its own was learnt from.</p>
 {f"<p>Left out:</p><ul>{left}</ul>" if left else ""}
@@ -80,12 +89,17 @@ def _drift(cause: Mapping[str, Any]) -> str:
         if names
     )
     return f"""<h2>What drifted</h2>
-<p>Since {escape(drift["since"])}. The newest window, from {escape(drift["window"]["start"])} to
-{escape(drift["window"]["end"])}, is run <code>{escape(drift["run_id"])}</code>, drift/drift.html.</p>
+<p>Since {_moment(drift["since"])}. The newest window, from {_moment(drift["window"]["start"])} to
+{_moment(drift["window"]["end"])}, is run <code>{escape(drift["run_id"])}</code>, drift/drift.html.</p>
 <table><thead><tr><th scope="col">signal</th><th scope="col">value</th><th scope="col">limit</th>
 <th scope="col">what moved</th></tr></thead><tbody>{rows}</tbody></table>
 {lists}
 """
+
+
+def _moment(told: str) -> str:
+    moment = datetime.fromisoformat(told)
+    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
 
 
 def _told(found: Mapping[str, Any]) -> str:

@@ -284,7 +284,8 @@ def test_the_request_says_what_got_better_and_what_did_not(model_directory: Path
     assert "On 10 texts (test), version 2 is no worse than 1" in told
     assert "Nothing could be measured on nothing: it is empty." in told
     made = page(facts)
-    assert "version 1 does &lt;worse&gt;" in made
+    assert "<h1>Version 2 against version 1: better on held-out feedback, no worse on test.</h1>" in made
+    assert "Version 1 does &lt;worse&gt;." in made
     assert "<script" not in made
     assert "What drifted" not in made
     cause = Cause.drift("1", [drifted(DRIFT, 3, families=("<b>",), words=("charger",))])
