@@ -14,6 +14,7 @@ from homologate.evidence import stylesheet
 __all__ = ["page"]
 
 OWN_STYLE = """
+main h2 { margin-top: 2rem; }
 .alerts { list-style: none; padding: 0; margin: 0; }
 .alerts li { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; justify-content: space-between; padding: .5rem 0; }
 .alerts li { border-bottom: 1px solid var(--grid); }
