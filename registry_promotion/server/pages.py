@@ -7,11 +7,11 @@ What a person presses goes to the same desk as the API.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from homologate.errors import DataError, HomologateError, ModelError, UsageError
+from homologate.evidence import moment, stylesheet
 from registry_promotion.server import _permissions as permissions
 from registry_promotion.server._identity import user_or_none, user_required
 from registry_promotion.server._origin import check_token, same_origin_required, token
@@ -48,7 +48,7 @@ def pages(desk: Desk) -> Blueprint:
     routes = Blueprint(
         "homologate_pages", __name__, url_prefix=PREFIX, template_folder="templates", static_folder="static"
     )
-    routes.add_app_template_filter(_moment, "moment")
+    routes.add_app_template_filter(moment, "moment")
 
     def page(template: str, status: int = 200, **values: Any) -> Any:
         made = render_template(
@@ -91,8 +91,6 @@ def pages(desk: Desk) -> Blueprint:
 
     @route("/style.css")
     def style() -> Any:
-        from homologate.evidence import stylesheet
-
         return Response(stylesheet(), mimetype="text/css", headers={"Cache-Control": "max-age=3600"})
 
     @route("/")
@@ -209,11 +207,3 @@ def _hindrance(user: str, request: dict[str, Any], decision: dict[str, Any]) -> 
     if same_person(user, request["requested_by"]):
         return "You asked for this, so others must answer."
     return ""
-
-
-def _moment(value: Any) -> str:
-    """A moment as people write it."""
-    try:
-        return f"{datetime.fromisoformat(str(value)):%-d %B %Y, %H:%M} UTC"
-    except ValueError:
-        return str(value)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from html import escape
 from typing import Any
 
-from homologate.evidence import stylesheet
+from homologate.evidence import moment, stylesheet
 
 __all__ = ["page"]
 
@@ -40,7 +39,9 @@ def page(facts: Mapping[str, Any]) -> str:
 {head}
 </header><main>
 {body}
-</main><footer><p>Made {_moment(facts["made"])}. Again: <code>homologate dashboard</code></p></footer></body></html>
+</main><footer>
+<p>Made {escape(moment(facts["made"]))}. Again: <code>homologate dashboard</code></p>
+</footer></body></html>
 """
 
 
@@ -58,7 +59,7 @@ def _production(facts: Mapping[str, Any]) -> str:
     found = facts["production"]
     if found is None:
         return '<p class="subject">Nothing is known to be in Production.</p>'
-    since = f", in Production since {_moment(str(found['since']))}" if found["since"] else ""
+    since = f", in Production since {escape(moment(found['since']))}" if found["since"] else ""
     digest = f'<span class="digest">{escape(found["digest"][:23])}</span>'
     return f'<p class="subject">Version {escape(found["version"])}{since} · {digest}</p>'
 
@@ -119,7 +120,7 @@ def _drift(facts: Mapping[str, Any]) -> str:
         [signal["title"], _number(signal["value"]), _number(signal["limit"]), signal["verdict"], signal["why"]]
         for signal in found["signals"]
     ]
-    windows = [[_moment(one["start"]), f"{one['records']:,}", one["verdict"]] for one in found["windows"]]
+    windows = [[moment(one["start"]), f"{one['records']:,}", one["verdict"]] for one in found["windows"]]
     cause = found["cause"]
     named = "".join(
         f"<p>{what}: {escape(', '.join(cause[which]))}.</p>"
@@ -177,15 +178,6 @@ def _interval(found: Mapping[str, float | None] | None) -> str:
         return "cannot be told"
     bounds = f" ({found['low']:.1%} to {found['high']:.1%})" if found["low"] is not None else ""
     return f"{found['value']:.1%}{bounds}"
-
-
-def _moment(told: str) -> str:
-    """An ISO moment as people write it; anything else as it is."""
-    try:
-        moment = datetime.fromisoformat(told)
-    except ValueError:
-        return escape(told)
-    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
 
 
 def _number(value: float | None) -> str:

@@ -46,7 +46,7 @@ def deploy(client: Any, plan: dict[str, Any]) -> dict[str, Any]:
 
 def rollback(client: Any, plan: dict[str, Any]) -> dict[str, Any]:
     """Make the other deployment the default again."""
-    endpoint = _found(client, plan["endpoint"])
+    endpoint = common.found(client.batch_endpoints, plan["endpoint"])
     live = _live(endpoint) if endpoint else None
     other = next((name for name in common.COLOURS if name != live), None)
     there = {one.name: one for one in client.batch_deployments.list(plan["endpoint"])} if endpoint else {}
@@ -62,7 +62,7 @@ def rollback(client: Any, plan: dict[str, Any]) -> dict[str, Any]:
 
 def show(client: Any, plan: dict[str, Any]) -> dict[str, Any]:
     """What judges behind the endpoint."""
-    if _found(client, plan["endpoint"]) is None:
+    if common.found(client.batch_endpoints, plan["endpoint"]) is None:
         raise common.Stopped("DataError", f"no endpoint {plan['endpoint']!r}", "homologate deploy azure --kind batch")
     return _facts(client, plan)
 
@@ -91,12 +91,9 @@ ACTIONS: dict[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = {
 def _cluster(client: Any, plan: dict[str, Any]) -> None:
     """The cluster of azure/jobs/compute.yml, made where there is none. Raises as Azure does: quota, size, region."""
     from azure.ai.ml import load_compute
-    from azure.core.exceptions import ResourceNotFoundError
 
     wanted = load_compute(Path(plan["definitions"]) / "jobs" / "compute.yml")
-    try:
-        client.compute.get(wanted.name)
-    except ResourceNotFoundError:
+    if common.found(client.compute, wanted.name) is None:
         common.say(f"making cluster {wanted.name}: {wanted.size}, {wanted.min_instances} to {wanted.max_instances}")
         common.ended(client.compute.begin_create_or_update(wanted), plan, f"the cluster {wanted.name}")
 
@@ -104,22 +101,13 @@ def _cluster(client: Any, plan: dict[str, Any]) -> None:
 def _endpoint(client: Any, plan: dict[str, Any]) -> Any:
     from azure.ai.ml import load_batch_endpoint
 
-    if found := _found(client, plan["endpoint"]):
+    if found := common.found(client.batch_endpoints, plan["endpoint"]):
         return found
     common.say(f"making endpoint {plan['endpoint']}")
     file = common.definition(plan, "endpoint.yml")
     wanted = load_batch_endpoint(file, params_override=[{"name": plan["endpoint"]}])
     common.ended(client.batch_endpoints.begin_create_or_update(wanted), plan, f"the endpoint {plan['endpoint']}")
-    return _found(client, plan["endpoint"])
-
-
-def _found(client: Any, name: str) -> Any:
-    from azure.core.exceptions import ResourceNotFoundError
-
-    try:
-        return client.batch_endpoints.get(name)
-    except ResourceNotFoundError:
-        return None
+    return common.found(client.batch_endpoints, plan["endpoint"])
 
 
 def _live(endpoint: Any) -> str | None:

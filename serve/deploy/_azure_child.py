@@ -97,7 +97,7 @@ def deploy(client: Any, plan: dict[str, Any]) -> dict[str, Any]:
 
 def rollback(client: Any, plan: dict[str, Any]) -> dict[str, Any]:
     """Give all traffic back to the other colour, after it answered its probe."""
-    endpoint = _found(client, plan["endpoint"])
+    endpoint = common.found(client.online_endpoints, plan["endpoint"])
     live = _live(endpoint) if endpoint else None
     other = next((name for name in common.COLOURS if name != live), None)
     there = {one.name: one for one in client.online_deployments.list(plan["endpoint"])} if endpoint else {}
@@ -116,7 +116,7 @@ def rollback(client: Any, plan: dict[str, Any]) -> dict[str, Any]:
 
 def show(client: Any, plan: dict[str, Any]) -> dict[str, Any]:
     """What answers behind the endpoint."""
-    endpoint = _found(client, plan["endpoint"])
+    endpoint = common.found(client.online_endpoints, plan["endpoint"])
     if endpoint is None:
         raise common.Stopped("DataError", f"no endpoint {plan['endpoint']!r}", "homologate deploy azure")
     return _facts(client, endpoint.name, _live(endpoint))
@@ -148,7 +148,7 @@ def _endpoint(client: Any, plan: dict[str, Any]) -> Any:
     """The endpoint, made where there is none."""
     from azure.ai.ml import load_online_endpoint
 
-    found = _found(client, plan["endpoint"])
+    found = common.found(client.online_endpoints, plan["endpoint"])
     if found is not None and common.state(found) == "succeeded":
         return found
     if found is not None and common.state(found) not in {"failed", "canceled"}:
@@ -161,16 +161,7 @@ def _endpoint(client: Any, plan: dict[str, Any]) -> Any:
     file = common.definition(plan, "endpoint.yml")
     wanted = load_online_endpoint(file, params_override=[{"name": plan["endpoint"]}])
     common.ended(client.online_endpoints.begin_create_or_update(wanted), plan, f"the endpoint {plan['endpoint']}")
-    return _found(client, plan["endpoint"])
-
-
-def _found(client: Any, name: str) -> Any:
-    from azure.core.exceptions import ResourceNotFoundError
-
-    try:
-        return client.online_endpoints.get(name)
-    except ResourceNotFoundError:
-        return None
+    return common.found(client.online_endpoints, plan["endpoint"])
 
 
 def _make(client: Any, plan: dict[str, Any], endpoint: str, colour: str) -> None:

@@ -78,6 +78,16 @@ def once(operations: Any, asset: Any) -> None:
         operations.create_or_update(asset)
 
 
+def found(operations: Any, name: str) -> Any:
+    """The resource of that name, or None where there is none."""
+    from azure.core.exceptions import ResourceNotFoundError
+
+    try:
+        return operations.get(name)
+    except ResourceNotFoundError:
+        return None
+
+
 def ended(poller: Any, plan: dict[str, Any], what: str) -> None:
     """Wait for a long operation, aloud and not for ever."""
     begun = told = time.monotonic()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from html import escape
 from typing import Any
 
@@ -77,6 +76,8 @@ def page(facts: Mapping[str, Any]) -> str:
 
 def _drift(cause: Mapping[str, Any]) -> str:
     """Which signals are beyond their limit, in which families, with which new words."""
+    from homologate.evidence import moment
+
     drift = cause["facts"]
     rows = "".join(
         f"<tr><th scope='row'>{escape(signal['title'])}</th><td>{signal['value']:.3g}</td>"
@@ -89,17 +90,12 @@ def _drift(cause: Mapping[str, Any]) -> str:
         if names
     )
     return f"""<h2>What drifted</h2>
-<p>Since {_moment(drift["since"])}. The newest window, from {_moment(drift["window"]["start"])} to
-{_moment(drift["window"]["end"])}, is run <code>{escape(drift["run_id"])}</code>, drift/drift.html.</p>
+<p>Since {moment(drift["since"])}. The newest window, from {moment(drift["window"]["start"])} to
+{moment(drift["window"]["end"])}, is run <code>{escape(drift["run_id"])}</code>, drift/drift.html.</p>
 <table><thead><tr><th scope="col">signal</th><th scope="col">value</th><th scope="col">limit</th>
 <th scope="col">what moved</th></tr></thead><tbody>{rows}</tbody></table>
 {lists}
 """
-
-
-def _moment(told: str) -> str:
-    moment = datetime.fromisoformat(told)
-    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
 
 
 def _told(found: Mapping[str, Any]) -> str:

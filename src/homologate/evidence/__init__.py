@@ -6,6 +6,7 @@
     comparison(items, rival, rows, settings, …)      beside the version in Production, item by item
     cards(facts…)                                    model card, data card and Responsible-AI page from those facts
     render(facts)                                    one self-contained page of HTML from facts of any kind
+    moment(value)                                    a moment as people write it, the same on every page
     stylesheet()                                     what those pages look like, for pages that shall look alike
     Resampler, Verdicts, measure, compare            the same intervals and metrics for other rooms that measure
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from homologate.evidence._intervals import Resampler
     from homologate.evidence._items import items_of, jsonl
     from homologate.evidence._metrics import Verdicts, compare, measure
-    from homologate.evidence._pages import render, stylesheet
+    from homologate.evidence._pages import moment, render, stylesheet
     from homologate.evidence._paired import Items, compare_items, mcnemar, paired_bootstrap, paired_items, read_items
     from homologate.evidence._scoring import TextScorer
     from homologate.evidence._verdicts import gain_in_words
@@ -49,6 +50,7 @@ __all__ = [
     "jsonl",
     "mcnemar",
     "measure",
+    "moment",
     "paired_bootstrap",
     "paired_items",
     "read_items",
@@ -75,6 +77,7 @@ _HOMES = {
     "jsonl": "_items",
     "mcnemar": "_paired",
     "measure": "_metrics",
+    "moment": "_pages",
     "paired_bootstrap": "_paired",
     "paired_items": "_paired",
     "read_items": "_paired",

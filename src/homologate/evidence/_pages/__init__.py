@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from homologate.errors import DataError
@@ -16,7 +17,7 @@ from homologate.errors import DataError
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["KINDS", "render", "stylesheet"]
+__all__ = ["KINDS", "moment", "render", "stylesheet"]
 
 SCHEMA = 1
 KINDS = {
@@ -63,6 +64,14 @@ def stylesheet() -> str:
     from importlib.resources import files
 
     return files(__name__).joinpath("templates", "style.css").read_text(encoding="utf-8")
+
+
+def moment(value: object) -> str:
+    """An ISO moment in UTC as people write it, `1 March 2026, 12:00 UTC`; anything else as it is, not escaped."""
+    try:
+        return f"{datetime.fromisoformat(str(value)):%-d %B %Y, %H:%M} UTC"
+    except ValueError:
+        return str(value)
 
 
 @functools.cache
