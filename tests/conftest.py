@@ -157,6 +157,14 @@ class Bundle:
         envelope = sign_statement(kind, subject or self.digest, predicate, self.key)
         self.evidence[statement_path(kind)] = canonical(envelope)
 
+    def write_evidence(self, folder: Path) -> str:
+        """Write the evidence as files below a folder, as a client logs them; return the folder."""
+        for path, content in self.evidence.items():
+            file = folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+        return str(folder)
+
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Bundle:

@@ -38,11 +38,7 @@ def verify(
         )
         run = client.create_run(experiment.experiment_id)
         client.log_artifacts(run.info.run_id, str(bundle.model), "model")
-        for path, content in bundle.evidence.items():
-            file = tmp_path / "evidence" / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(content)
-        client.log_artifacts(run.info.run_id, str(tmp_path / "evidence"), "evidence")
+        client.log_artifacts(run.info.run_id, bundle.write_evidence(tmp_path / "evidence"), "evidence")
         tags = {"homologate.digest": bundle.digest, "homologate.evidence_run": run.info.run_id}
         source = f"{run.info.artifact_uri}/model"
         version = client.create_model_version(MODEL, source, run_id=run.info.run_id, tags=tags).version

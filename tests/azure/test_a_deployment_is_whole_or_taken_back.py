@@ -168,12 +168,17 @@ def test_nothing_to_go_back_to_is_told(azure: Cloud, plan: Callable[..., Any]) -
         carry_out(plan(action="show"), silent)
 
 
+def az_is(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """The only `az` on the path is this one."""
+    (folder / "az").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "az").chmod(0o700)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+
 def test_nobody_logged_in_is_told(
     azure: Cloud, plan: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "az").write_text('#!/bin/sh\necho "Please run az login" >&2; exit 1\n')
-    (tmp_path / "az").chmod(0o700)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    az_is(tmp_path, monkeypatch, 'echo "Please run az login" >&2; exit 1')
     with pytest.raises(TrackingError) as caught:
         carry_out(plan(), silent)
     assert "az login" in (caught.value.next_command or "")
@@ -267,9 +272,7 @@ def test_a_workspace_that_moved_and_a_token_of_elsewhere_are_told_before_anythin
     assert "az ml workspace list" in (caught.value.next_command or "")
     token = replace(azure, secret="x" * 32).token()
     answer = {"accessToken": token, "expiresOn": "2099-01-01 00:00:00.000000", "expires_on": 4070908800}
-    (tmp_path / "az").write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(answer)}\nEND\n")
-    (tmp_path / "az").chmod(0o700)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    az_is(tmp_path, monkeypatch, f"cat <<'END'\n{json.dumps(answer)}\nEND")
     with pytest.raises(TrackingError) as caught:
         carry_out(plan(), silent)
     assert "in the tenant of the workspace" in (caught.value.next_command or "")

@@ -67,14 +67,10 @@ def _registered(home: Path, client: Any, bundles: Callable[..., Any], scratch: P
 
     made = bundles(scratch, tokenizer)
     shutil.copytree(scratch / "keys" / "trusted", home / "keys" / "trusted", dirs_exist_ok=True)
-    for path, content in made.evidence.items():
-        file = scratch / "evidence" / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
     tags = {"mlflow.user": "author"}
     run, register = client.create_run("0", tags=tags), client.create_run("0", tags=tags)
     client.log_artifacts(run.info.run_id, str(made.model), "model")
-    client.log_artifacts(register.info.run_id, str(scratch / "evidence"), "evidence")
+    client.log_artifacts(register.info.run_id, made.write_evidence(scratch / "evidence"), "evidence")
     with contextlib.suppress(MlflowException):  # it exists already
         client.create_registered_model(MODEL)
     about = {"homologate.digest": made.digest, "homologate.evidence_run": register.info.run_id}

@@ -269,11 +269,7 @@ def make_version(bundles: Callable[..., Any], tmp_path_factory: pytest.TempPathF
             client.log_artifact(data.info.run_id, str(scratch / "rows.parquet"), "data")
             inputs["homologate.input.data_run"] = data.info.run_id
         register = client.create_run(experiment, tags=inputs)
-        for path, content in made.evidence.items():
-            file = scratch / "evidence" / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(content)
-        client.log_artifacts(register.info.run_id, str(scratch / "evidence"), "evidence")
+        client.log_artifacts(register.info.run_id, made.write_evidence(scratch / "evidence"), "evidence")
         with contextlib.suppress(MlflowException):  # it exists already
             client.create_registered_model(model)
         tags = {"homologate.digest": made.digest, "homologate.evidence_run": register.info.run_id}

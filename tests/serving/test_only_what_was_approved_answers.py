@@ -48,10 +48,7 @@ def registered(gated: Gated, complete: Path, tmp_path: Path) -> Callable[[], str
         client = gated.client("ann")
         run = client.create_run("0").info
         client.log_artifacts(run.run_id, str(made.model), "model")
-        for path, content in made.evidence.items():
-            (tmp_path / "evidence" / path).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / "evidence" / path).write_bytes(content)
-        client.log_artifacts(run.run_id, str(tmp_path / "evidence"), "evidence")
+        client.log_artifacts(run.run_id, made.write_evidence(tmp_path / "evidence"), "evidence")
         if not client.search_registered_models(f"name = '{MODEL}'"):
             client.create_registered_model(MODEL)
         tags = {"homologate.digest": made.digest, "homologate.evidence_run": run.run_id}
