@@ -54,14 +54,20 @@ def find_all(store: Store, spool: Path, model: str, identities: Iterable[str]) -
             if prediction.id in wanted - found.keys() and prediction.role != "shadow":
                 found[prediction.id] = prediction
 
-    def look(store: Store) -> None:
+    settled: set[str] = set()  # read from the store, where a file does not change: looked at once
+
+    def look(store: Recent) -> None:
         forgotten = [place for place in places(store, model) if place.collection == FORGOTTEN]
         gone = {place.name: store.read(place.name) for place in forgotten}
         outputs = [place for place in places(store, model) if place.collection == OUTPUTS]
         for place in sorted(outputs, key=lambda place: place.hour, reverse=True):
             if wanted <= found.keys():
                 break
+            if place.name in settled:
+                continue
             data = store.read(place.name)
+            if place.name not in store.spooled:
+                settled.add(place.name)
             if any(json.dumps(key).encode() in data for key in wanted - found.keys()):
                 inputs = place.name.replace(f"/{OUTPUTS}/", f"/{INPUTS}/", 1)
                 take({**gone, place.name: data, inputs: store.read(inputs)})

@@ -30,11 +30,12 @@ class Recent:
 
     def __init__(self, store: Store, spool: Path) -> None:
         self.store = store
-        self._spooled: dict[str, bytes] = {}
+        self.spooled: dict[str, bytes] = {}
+        """What is in the spool, by the name it will have in the store."""
         for segment in [*spool.glob(f"*{OPEN}"), *spool.glob(f"*{READY}")]:
             lines = _lines(segment)
             for folder, found in lines.items():
-                self._spooled[f"{folder}/{segment.stem}.jsonl"] = b"\n".join(found) + b"\n"
+                self.spooled[f"{folder}/{segment.stem}.jsonl"] = b"\n".join(found) + b"\n"
         self.put, self.replace, self.delete = store.put, store.replace, store.delete
 
     def __str__(self) -> str:
@@ -42,11 +43,11 @@ class Recent:
 
     def names(self, prefix: str = "") -> Iterator[str]:
         """See `Store`."""
-        yield from sorted({*self.store.names(prefix), *(name for name in self._spooled if name.startswith(prefix))})
+        yield from sorted({*self.store.names(prefix), *(name for name in self.spooled if name.startswith(prefix))})
 
     def read(self, name: str) -> bytes:
         """See `Store`."""
-        return self._spooled[name] if name in self._spooled else self.store.read(name)
+        return self.spooled[name] if name in self.spooled else self.store.read(name)
 
 
 def _lines(segment: Path) -> dict[str, list[bytes]]:
