@@ -103,11 +103,7 @@ def _endpoint(client: Any, plan: dict[str, Any]) -> Any:
 
     if found := common.found(client.batch_endpoints, plan["endpoint"]):
         return found
-    common.say(f"making endpoint {plan['endpoint']}")
-    file = common.definition(plan, "endpoint.yml")
-    wanted = load_batch_endpoint(file, params_override=[{"name": plan["endpoint"]}])
-    common.ended(client.batch_endpoints.begin_create_or_update(wanted), plan, f"the endpoint {plan['endpoint']}")
-    return common.found(client.batch_endpoints, plan["endpoint"])
+    return common.make_endpoint(client.batch_endpoints, load_batch_endpoint, plan)
 
 
 def _live(endpoint: Any) -> str | None:

@@ -157,11 +157,7 @@ def _endpoint(client: Any, plan: dict[str, Any]) -> Any:
             f"the endpoint {plan['endpoint']!r} is {common.state(found)}: somebody is changing it, or it is stuck",
             f"az ml online-endpoint show --name {plan['endpoint']}  # and run the command again once it has ended",
         )
-    common.say(f"making endpoint {plan['endpoint']}")
-    file = common.definition(plan, "endpoint.yml")
-    wanted = load_online_endpoint(file, params_override=[{"name": plan["endpoint"]}])
-    common.ended(client.online_endpoints.begin_create_or_update(wanted), plan, f"the endpoint {plan['endpoint']}")
-    return common.found(client.online_endpoints, plan["endpoint"])
+    return common.make_endpoint(client.online_endpoints, load_online_endpoint, plan)
 
 
 def _make(client: Any, plan: dict[str, Any], endpoint: str, colour: str) -> None:

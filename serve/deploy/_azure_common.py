@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,15 @@ def found(operations: Any, name: str) -> Any:
         return operations.get(name)
     except ResourceNotFoundError:
         return None
+
+
+def make_endpoint(operations: Any, load: Callable[..., Any], plan: dict[str, Any]) -> Any:
+    """The endpoint of the plan's definition, made whether or not one of its name is there; returned as Azure has it."""
+    name = plan["endpoint"]
+    say(f"making endpoint {name}")
+    wanted = load(definition(plan, "endpoint.yml"), params_override=[{"name": name}])
+    ended(operations.begin_create_or_update(wanted), plan, f"the endpoint {name}")
+    return found(operations, name)
 
 
 def ended(poller: Any, plan: dict[str, Any], what: str) -> None:
