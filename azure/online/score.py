@@ -23,6 +23,7 @@ from azureml_inference_server_http.api.aml_response import AMLResponse
 from homologate.errors import DataError, HomologateError
 
 MOST_TEXTS = 1000
+FAMILY, MOST_COMPONENT = "component", 200
 FORMS = ("inputs", "input_data", "dataframe_split", "dataframe_records", "text")
 
 log = logging.getLogger("homologate")
@@ -48,11 +49,11 @@ def run(request: AMLRequest) -> AMLResponse:
     headers = {**served.get("headers", {}), "X-Prediction-Id": prediction}
     try:
         body = _parsed(request)
-        texts, params = _asked(body)
+        texts, families, params = _asked(body)
         answers = served["model"].predict(texts, params)
     except Exception as error:
         return AMLResponse(_told(error), _status(error), headers, json_str=True)
-    _collect(prediction, texts, answers)
+    _collect(prediction, texts, families, answers)
     return AMLResponse({"predictions": answers, "prediction_id": prediction}, 200, headers, json_str=True)
 
 
@@ -68,8 +69,8 @@ def _parsed(request: AMLRequest) -> dict[str, Any]:
     return body
 
 
-def _asked(body: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
-    """The texts of any form, and the parameters."""
+def _asked(body: dict[str, Any]) -> tuple[list[str], list[str], dict[str, Any]]:
+    """The texts of any form, the component family of each (kept, never judged), and the parameters."""
     form = next((name for name in FORMS if name in body), None)
     if form is None:
         raise DataError("no texts in the body", place=f"fields {', '.join(map(str, body))[:80]}", legal=FORMS)
@@ -83,7 +84,24 @@ def _asked(body: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
         raise DataError(
             f"{len(texts)} texts in one request", place="body", legal=f"at most {MOST_TEXTS}; files go to batch"
         )
-    return texts, dict(body.get("params") or {})
+    params = dict(body.get("params") or {})
+    return texts, _families(asked, len(texts), params.pop(FAMILY, "")), params
+
+
+def _families(asked: Any, count: int, family: str) -> list[str]:
+    """What each row says in a column `component`, else `family`; empty where nothing is said."""
+    said: list[Any] = [row.get(FAMILY) for row in asked if isinstance(row, dict)] if isinstance(asked, list) else []
+    if isinstance(asked, dict | pd.DataFrame) and FAMILY in asked:
+        said = [asked[FAMILY]] if isinstance(asked[FAMILY], str) else list(asked[FAMILY])
+    said = said or [None] * count
+    if len(said) != count:
+        raise DataError(f"{len(said)} values of {FAMILY!r} beside {count} texts", place=f"column {FAMILY}")
+    for index, name in enumerate([family, *said], start=-1):
+        if name is not None and (not isinstance(name, str) or len(name) > MOST_COMPONENT):
+            place = "params" if index < 0 else f"text {index}"
+            legal = f"a string of at most {MOST_COMPONENT} characters"
+            raise DataError(f"{FAMILY} = {name!r:.60}", place=place, legal=legal)
+    return [name or family for name in said]
 
 
 def _told(error: Exception) -> dict[str, Any]:
@@ -108,11 +126,12 @@ def _collector(name: str) -> Collector | None:
     return Collector(name=name, on_error=lambda error: log.warning("%s not collected: %s", name, error))
 
 
-def _collect(prediction: str, texts: list[str], answers: list[dict[str, Any]]) -> None:
+def _collect(prediction: str, texts: list[str], families: list[str], answers: list[dict[str, Any]]) -> None:
     """Hand both tables to Azure ML's collector, joined by the prediction id; it never breaks an answer."""
     if served["inputs"] is None:
         return
     context = BasicCorrelationContext(id=prediction)
-    served["inputs"].collect(pd.DataFrame({"text": texts}), context)
+    named = {FAMILY: families} if any(families) else {}
+    served["inputs"].collect(pd.DataFrame({"text": texts, **named}), context)
     told = [{"label": answer["label"], "probability": answer["probability"]} for answer in answers]
     served["outputs"].collect(pd.DataFrame(told), context)

@@ -26,6 +26,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--output", required=True, help="the folder to write; it must not exist")
     parser.add_argument("--format", default="parquet", help="parquet, delta, json: of input and output")
     parser.add_argument("--text-column", default="text")
+    parser.add_argument("--component-column", help="names the component family of a row, kept beside it (--spool)")
     parser.add_argument("--precision", default="int8", choices=("fp32", "int8"))
     parser.add_argument("--spool", help="a folder every executor can write: keep the predictions there, as `redacted`")
     parser.add_argument("--home", type=Path, default=Path("/tmp/homologate"), help="cache of fetched models")  # noqa: S108
@@ -40,7 +41,8 @@ def main(words: list[str] | None = None) -> None:
     keep = Keep(asked.spool, model.name, model.version) if asked.spool else None
     judge = scorer_udf(spark, model.directory, precision=asked.precision, keep=keep)
     rows = spark.read.format(asked.format).load(asked.input)
-    judged = rows.withColumn("verdict", judge(asked.text_column)).select("*", "verdict.*").drop("verdict")
+    columns = [name for name in (asked.text_column, asked.component_column) if name]
+    judged = rows.withColumn("verdict", judge(*columns)).select("*", "verdict.*").drop("verdict")
     named = judged.withColumn("model_version", lit(model.version)).withColumn("digest", lit(model.digest))
     named.write.format(asked.format).save(asked.output)
 

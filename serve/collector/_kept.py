@@ -52,7 +52,7 @@ class Kept:
                     answer,
                     latency_ms=answered.seconds * 1000,
                     caller=answered.caller,
-                    component=answered.component,
+                    component=answered.families[row] if answered.families else "",
                 )
             )
 

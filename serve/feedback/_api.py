@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse
 
 from homologate.collection import Remark
 from homologate.errors import DataError
+from homologate.scorer.collector import MOST_COMPONENT
 from homologate.settings import Settings
 from serve.feedback._desk import decide, give
 from serve.server import Problem, Service, read_body
@@ -28,7 +29,7 @@ class Given(_Strict):
     prediction_id: str = Field(min_length=1, max_length=200)
     label: str = Field(min_length=1, max_length=200)
     kind: Literal["correction", "label"] = "correction"
-    component: str = Field("", max_length=200)
+    component: str = Field("", max_length=MOST_COMPONENT)
     note: str = Field("", max_length=2000)
 
 

@@ -6,6 +6,7 @@ A collector is called on the event loop, after the answer is made and before it 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,7 +31,7 @@ class Answered:
         model: the version that judged.
         role: `champion` or `canary` where the client got this answer; `shadow` where only this record has it, under
             the prediction id of the answer it stands beside.
-        component: the family, where the caller said it.
+        families: one a text, each `""` where the caller did not say it; none where no text has one.
     """
 
     prediction_id: str
@@ -41,7 +42,7 @@ class Answered:
     answers: tuple[Answer, ...]
     model: ServedModel
     role: str = "champion"
-    component: str = ""
+    families: Sequence[str] = ()
 
 
 class Collector(Protocol):

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from homologate.errors import HomologateError, UsageError
+from homologate.scorer.collector import MOST_COMPONENT
 from serve.server._guard import Guard
 from serve.server._judging import invocations, score
 from serve.server._metrics import CONTENT_TYPE
@@ -34,15 +35,20 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     504: {"model": ErrorBody, "description": "the answer was not ready before the deadline"},
 }
 _TEXT = {"type": "string", "minLength": 1}
+_FAMILY = {"type": "string", "maxLength": MOST_COMPONENT}
 _PARAMS = {
     "type": "object",
-    "properties": {"explain": {"type": "boolean"}, "precision": {"type": "string"}},
+    "properties": {"explain": {"type": "boolean"}, "precision": {"type": "string"}, "component": _FAMILY},
     "additionalProperties": False,
 }
 _ROWS = {
     "type": "array",
     "minItems": 1,
-    "items": {"type": "object", "required": ["text"], "properties": {"text": _TEXT}},
+    "items": {
+        "type": "object",
+        "required": ["text"],
+        "properties": {"text": _TEXT, "component": {**_FAMILY, "type": ["string", "null"]}},
+    },
 }
 _TEXTS = {"anyOf": [_TEXT, {"type": "array", "minItems": 1, "items": _TEXT}, _ROWS]}
 _FORMS = {
@@ -71,7 +77,7 @@ _INVOCATION = {
                 "examples": {
                     "inputs": {"value": {"inputs": [TEXT]}},
                     "dataframe_split": {"value": {"dataframe_split": {"columns": ["text"], "data": [[TEXT]]}}},
-                    "dataframe_records": {"value": {"dataframe_records": [{"text": TEXT}]}},
+                    "dataframe_records": {"value": {"dataframe_records": [{"text": TEXT, "component": "hose"}]}},
                     "instances": {"value": {"instances": [{"text": TEXT}]}},
                     "with the words that decided": {"value": {"inputs": [TEXT], "params": {"explain": True}}},
                 },

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from starlette.types import Receive
@@ -36,7 +36,7 @@ class Asked:
     Attributes:
         caller: the caller's name, once the door knows it; None where anybody may ask.
         client: the address it came from.
-        component: the family of what is asked about, where the caller said it; kept, never judged.
+        families: of what is asked about, one a text, or none where the caller named none; kept, never judged.
         came_at: seconds since 1970; `begun` the same moment on the clock that only runs forward.
     """
 
@@ -45,7 +45,7 @@ class Asked:
         "caller",
         "came_at",
         "client",
-        "component",
+        "families",
         "header",
         "method",
         "noted",
@@ -64,7 +64,7 @@ class Asked:
         self.came_at, self.begun = time.time(), time.perf_counter()
         self.caller: str | None = None
         self.client = "unknown"
-        self.component = ""
+        self.families: Sequence[str] = ()
         self.noted: Noted | None = None
 
     def said(self, name: bytes, default: str = "") -> str:

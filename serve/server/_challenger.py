@@ -216,8 +216,8 @@ class Challenger:
         (beside.champion_times if turn.by_challenger else beside.times).append(ran.seconds / len(turn.texts))
         if self._collector is not None:
             asked, texts, answers = turn.asked, tuple(turn.texts), tuple(ran.answers)
-            at, who, family = time.time(), asked.caller, asked.component
-            told = Answered(asked.request_id, at, ran.seconds, who, texts, answers, other, "shadow", family)
+            at, who, named = time.time(), asked.caller, asked.families
+            told = Answered(asked.request_id, at, ran.seconds, who, texts, answers, other, "shadow", named)
             self._collector.collect(told)
         self._hold_to_limits(beside)
 

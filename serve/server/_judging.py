@@ -39,7 +39,8 @@ async def score(service: Service, asked: Asked) -> Reply:
     question = _question(await read_body(asked, service.limits))
     texts = checked_texts([question.text], service.limits)
     occlude = question.explain == "occlusion"
-    asked.component = question.component
+    if question.component:
+        asked.families = [question.component]
     model, (answer,) = await service.judge(asked, texts, bool(question.explain), occlude=occlude)
     told = _scored(answer, model, asked.request_id)
     if question.explain:
@@ -50,7 +51,7 @@ async def score(service: Service, asked: Asked) -> Reply:
 async def invocations(service: Service, asked: Asked) -> Reply:
     """Judge texts by MLflow's scoring protocol; of several, the prediction id of row i is `<prediction_id>.<i>`."""
     question = read_invocation(await read_body(asked, service.limits), asked.said(b"content-type"))
-    texts = checked_texts(question.texts, service.limits)
+    texts, asked.families = checked_texts(question.texts, service.limits), question.families
     model, answers = await service.judge(asked, texts, question.explain, question.precision)
     predictions = [_prediction(answer, question.explain) for answer in answers]
     told = {"predictions": predictions, "prediction_id": asked.request_id, "model": model.named}

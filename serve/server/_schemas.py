@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from homologate.scorer.collector import MOST_COMPONENT
+
 __all__ = [
     "ErrorBody",
     "ErrorFacts",
@@ -31,7 +33,9 @@ class ScoreRequest(BaseModel):
 
     text: str = Field(description="the description of a component", json_schema_extra={"minLength": 1})
     component: str = Field(
-        "", max_length=200, description="its family, where you know it: kept to tell drift by family, never judged"
+        "",
+        max_length=MOST_COMPONENT,
+        description="its family, where you know it: kept to tell drift by family, never judged",
     )
     explain: bool | Literal["occlusion"] = Field(
         False, description="whether to add the words that decided; `occlusion`: by the slow method, an answer a word"

@@ -97,8 +97,8 @@ class Service:
         asked.noted = Noted(model, role, [answer.label for answer in answers], answers[0].probability, explain)
         if self.collector is not None:
             at, seconds, who = asked.came_at, time.perf_counter() - asked.begun, asked.caller
-            family, judged = asked.component, (tuple(texts), tuple(answers))
-            self.collector.collect(Answered(asked.request_id, at, seconds, who, *judged, model, role, family))
+            judged = tuple(texts), tuple(answers)
+            self.collector.collect(Answered(asked.request_id, at, seconds, who, *judged, model, role, asked.families))
         if self.challenger is not None:
             self.challenger.answered(asked, texts, answers, champion, model, ran.seconds)
         return model, answers

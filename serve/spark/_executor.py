@@ -1,9 +1,10 @@
 """What runs on executors, where this project is not installed: it goes there by value and imports nothing of ours.
 
 A batch of texts that is judged is one segment of the spool, in the file before its verdicts leave. A prediction id
-follows from the job, the partition, the text and how often it came before in the partition, never from the order, which
-a shuffle does not keep; the time is the job's. So a task made twice (a retry, a speculative copy, a second action on
-the same plan) gives the same ids, and where its batches are the same the same segment, which the store has once.
+follows from the job, the partition, the text with its family and how often both came before in the partition, never
+from the order, which a shuffle does not keep; the time is the job's. So a task made twice (a retry, a speculative copy,
+a second action on the same plan) gives the same ids, and where its batches are the same the same segment, which the
+store has once.
 """
 
 from __future__ import annotations
@@ -47,27 +48,29 @@ class Job:
 
 def judging(
     archive: str, precision: str, explain: bool, job: Job | None = None
-) -> Callable[[Iterator[pd.Series[str]]], Iterator[pd.DataFrame]]:
-    """The function of a pandas UDF over the model in a shipped archive."""
+) -> Callable[[Iterator[pd.Series[str] | tuple[pd.Series[str], ...]]], Iterator[pd.DataFrame]]:
+    """The function of a pandas UDF over the model in a shipped archive; of a text, or of a text and its family."""
 
-    def judge(batches: Iterator[pd.Series]) -> Iterator[pd.DataFrame]:
+    def judge(batches: Iterator[pd.Series | tuple[pd.Series, ...]]) -> Iterator[pd.DataFrame]:
         import pandas as pd
 
         scorer, fault = _opened(archive, precision)
         names = ["label", "probability", "threshold", "truncated", "fault", *(["words"] if explain else [])]
         seen: dict[str, int] = {}
-        for texts in batches:
+        for batch in batches:  # a tuple where the UDF was given two columns, the series itself where it was one
+            texts, *families = batch if isinstance(batch, tuple) else (batch,)
             answers = [_answer(scorer, fault, text, explain) for text in texts]
             told = pd.DataFrame([_verdict(answer, explain) for answer in answers], columns=names)
             if job is not None:
-                told["prediction_id"] = _kept(job, scorer.labels, list(texts), answers, seen)
+                named = [str(name) for name in families[0].fillna("")] if families else [""] * len(texts)
+                told["prediction_id"] = _kept(job, scorer.labels, list(texts), named, answers, seen)
             yield told
 
     # Spark reads the kind of UDF from real types, and this file's annotations are strings.
     import pandas
 
     judge.__annotations__ = {
-        "batches": Iterator[pandas.Series],
+        "batches": Iterator[tuple[pandas.Series, ...]],
         "return": Iterator[pandas.DataFrame],
     }
     return judge
@@ -111,9 +114,9 @@ def _verdict(answer: Any, explain: bool) -> tuple[Any, ...]:
 
 
 def _kept(
-    job: Job, labels: tuple[str, str], texts: list[Any], answers: list[Any], seen: dict[str, int]
+    job: Job, labels: tuple[str, str], texts: list[Any], families: list[str], answers: list[Any], seen: dict[str, int]
 ) -> list[str | None]:
-    """Keep a batch; its prediction ids, None where there is no answer. `seen` counts texts of the partition by hash."""
+    """Keep a batch; its prediction ids, None where there is no answer. `seen` counts rows of the partition by hash."""
     from pyspark import TaskContext
 
     collector = _collector()
@@ -122,15 +125,15 @@ def _kept(
     privacy = collector.Privacy(job.keep.privacy)
     lines: dict[str, bytes] = {}
     ids: list[str | None] = []
-    for text, answer in zip(texts, answers, strict=True):
+    for text, family, answer in zip(texts, families, answers, strict=True):
         if isinstance(answer, str):
             ids.append(None)
             continue
-        read = _short(text)
+        read = _short(text, family)
         seen[read] = seen.get(read, 0) + 1
         identity = f"{job.id}.{_short(f'{task.partitionId()} {seen[read]} {read}')}"
         ids.append(identity)
-        record = collector.Record.of(identity, judge, job.time, text, answer)
+        record = collector.Record.of(identity, judge, job.time, text, answer, component=family)
         lines[identity] = collector.spool_line(collector.pairs(record, privacy))
     if lines:
         ordered = sorted(lines)

@@ -32,7 +32,7 @@ def scorer_udf(
     precision: str | None = None,
     explain: bool = False,
     keep: _executor.Keep | None = None,
-) -> Callable[[Column | str], Column]:
+) -> Callable[..., Column]:
     """A pandas UDF that judges a column of texts with the model in `directory`.
 
     Each row is answered as the scorer answers it alone; a null, empty or unreadable text is a fault of its row, not of
@@ -46,7 +46,8 @@ def scorer_udf(
         keep: where executors keep the predictions; None keeps none.
 
     Returns:
-        A function of a column, answering a struct of `VERDICT` (and `words`, and `prediction_id` where kept).
+        A function of the column of texts and, where there is one, of that of component families (kept, never judged),
+        answering a struct of `VERDICT` (and `words`, and `prediction_id` where kept).
 
     Raises:
         ModelError: the directory is broken: found here, before any executor starts.
@@ -61,7 +62,7 @@ def scorer_udf(
     job = _executor.Job(secrets.token_hex(16), time.time(), digest_of(Path(directory)), keep) if keep else None
     judge = _executor.judging(name, chosen, explain, job)
     make: Any = pandas_udf  # its overloads know neither structs nor functions made at run time
-    made: Callable[[Column | str], Column] = make(judge, VERDICT + (WORDS if explain else "") + (KEPT if keep else ""))
+    made: Callable[..., Column] = make(judge, VERDICT + (WORDS if explain else "") + (KEPT if keep else ""))
     return made
 
 

@@ -100,7 +100,11 @@ def _signature() -> Any:
             ]
         ),
         params=ParamSchema(
-            [ParamSpec("explain", DataType.boolean, False), ParamSpec("precision", DataType.string, "")]
+            [
+                ParamSpec("explain", DataType.boolean, False),
+                ParamSpec("precision", DataType.string, ""),
+                ParamSpec("component", DataType.string, ""),
+            ]
         ),
     )
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -171,8 +172,9 @@ def test_words_are_given_on_request(endpoint: str) -> None:
         ({"inputs": [None]}, "text 0"),
         ({"inputs": ["a"] * 1001}, "1001 texts"),
         ({"inputs": ["a"], "params": {"colour": "red"}}, "no parameter 'colour'"),
+        ({"inputs": [{"text": "a", "component": 3}]}, "component = 3"),
     ],
-    ids=["no JSON", "a list", "no form", "empty text", "null", "too many", "unknown parameter"],
+    ids=["no JSON", "a list", "no form", "empty text", "null", "too many", "unknown parameter", "bad family"],
 )
 def test_a_question_that_cannot_be_answered_gets_400_and_the_one_error_shape(
     endpoint: str, body: Any, says: str
@@ -187,15 +189,37 @@ def test_a_question_that_cannot_be_answered_gets_400_and_the_one_error_shape(
 def test_inputs_and_outputs_reach_azures_collector_joined_by_the_prediction(
     endpoint: str, collected: Collected
 ) -> None:
-    score(endpoint, {"inputs": TEXTS}, **{"x-ms-request-id": "collected-1"})
+    inputs, outputs = told_to_azure(endpoint, collected, {"inputs": TEXTS})
+    assert inputs == [{"text": text} for text in TEXTS]
+    assert [sorted(row) for row in outputs] == [["label", "probability"]] * len(TEXTS)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"dataframe_records": [{"text": TEXTS[0], "component": "lamp"}, {"text": TEXTS[1]}]},
+        {"dataframe_split": {"columns": ["component", "text"], "data": [["lamp", TEXTS[0]], [None, TEXTS[1]]]}},
+        {"inputs": {"text": TEXTS, "component": ["lamp", ""]}},
+    ],
+    ids=["records", "split", "columns"],
+)
+def test_the_family_of_each_row_reaches_azures_collector(endpoint: str, collected: Collected, body: Any) -> None:
+    for params, families in (({}, ["lamp", ""]), ({"component": "hose"}, ["lamp", "hose"])):
+        inputs, _ = told_to_azure(endpoint, collected, {**body, "params": params})
+        assert inputs == [{"text": t, "component": f} for t, f in zip(TEXTS, families, strict=True)]
+
+
+def told_to_azure(endpoint: str, collected: Collected, body: Any) -> tuple[list[Any], list[Any]]:
+    """Ask, and return the two tables that the collector sent about it."""
+    named = uuid.uuid4().hex
+    assert score(endpoint, body, **{"x-ms-request-id": named}).status_code == 200
     deadline = time.monotonic() + 20
-    mine: list[tuple[dict[str, str], Any]] = []
+    mine: list[Any] = []
     while time.monotonic() < deadline and len(mine) < 2:
-        mine = [one for one in collected.events if "collected-1" in one[0].values()]
+        mine = [table for header, table in collected.events if named in header.values()]
         time.sleep(0.05)
-    tables = [one[1] for one in mine]
-    assert sorted(sorted(table[0]) for table in tables) == [["label", "probability"], ["text"]]
-    assert next([row["text"] for row in table] for table in tables if "text" in table[0]) == TEXTS
+    inputs, outputs = sorted(mine, key=lambda table: "text" not in table[0])
+    return inputs, outputs
 
 
 @pytest.mark.parametrize("approved", ["", f"sha256:{'0' * 64}"], ids=["nothing approved", "other bytes"])

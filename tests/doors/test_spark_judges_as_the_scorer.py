@@ -86,8 +86,9 @@ def test_what_executors_answered_is_kept_once_however_often_a_task_runs(
         "",
         *["The same lamp held."] * 9,
     ]
-    rows = spark.createDataFrame(list(enumerate(texts)), "n int, text string").repartition(4, "n")
-    judged = rows.select("n", "text", judge("text").alias("v")).select("n", "text", "v.*")
+    named = [(n, text, ("hose", "lamp", None)[n % 3]) for n, text in enumerate(texts)]
+    rows = spark.createDataFrame(named, "n int, text string, family string").repartition(4, "n")
+    judged = rows.select("n", "text", "family", judge("text", "family").alias("v")).select("n", "text", "family", "v.*")
     found = judged.collect()
     ship(spool, store)
     assert {row.prediction_id for row in judged.collect()} == {row.prediction_id for row in found}
@@ -101,7 +102,7 @@ def test_what_executors_answered_is_kept_once_however_often_a_task_runs(
         if row.fault is None:
             one = kept[row.prediction_id]
             assert (one.text, one.label, one.probability, one.door) == (row.text, row.label, row.probability, "spark")
-            assert (one.version, one.digest) == ("7", digest_of(directory))
+            assert (one.version, one.digest, one.component) == ("7", digest_of(directory), row.family or "")
             assert one.bias is not None
 
 

@@ -76,6 +76,40 @@ def test_our_server_keeps_each_answer_as_it_was_given(collecting: Callable[..., 
         assert found[f"{several['prediction_id']}.{row}"].probability == answer["probability"]
 
 
+FAMILIES = ["lamp", "", "seat"]
+ROWS = [{"text": text, "component": name} for text, name in zip(TEXTS, FAMILIES, strict=True)]
+
+
+TABLE = {"columns": ["component", "text"], "data": [[row["component"], row["text"]] for row in ROWS]}
+CSV = "".join(["component,text\n", *(f"{row['component']},{row['text']}\n" for row in ROWS)])
+NAMED: list[tuple[object, list[str]]] = [
+    ({"dataframe_records": [ROWS[0], {"text": TEXTS[1]}, ROWS[2]]}, FAMILIES),
+    ({"dataframe_records": [ROWS[0], {**ROWS[1], "component": None}, ROWS[2]]}, FAMILIES),
+    ({"dataframe_split": TABLE}, FAMILIES),
+    ({"inputs": ROWS}, FAMILIES),
+    ({"instances": {"text": TEXTS, "component": FAMILIES}}, FAMILIES),
+    ({"inputs": {"text": TEXTS[0], "component": "lamp"}}, ["lamp"]),
+    ({"inputs": TEXTS, "params": {"component": "hose"}}, ["hose"] * 3),
+    ({"inputs": ROWS, "params": {"component": "hose"}}, ["lamp", "hose", "seat"]),
+    (CSV, FAMILIES),
+]
+
+
+def test_each_row_of_a_request_keeps_the_family_it_names(collecting: Callable[..., tuple[Server, Path]]) -> None:
+    server, home = collecting()
+    asked = []
+    for body, families in NAMED:
+        data, kind = (body.encode(), "text/csv") if isinstance(body, str) else (body, "application/json")
+        told = server.invoke(data, **{"Content-Type": kind}).json()
+        assert len(told["predictions"]) == len(families)
+        asked.append((told["prediction_id"], families))
+    assert server.stop() == 0
+    found = kept(home, told["model"]["name"])
+    for identity, families in asked:
+        mine = sorted((key, one.component) for key, one in found.items() if key.partition(".")[0] == identity)
+        assert [component for _, component in mine] == families
+
+
 def test_a_killed_server_loses_no_accepted_answer_and_its_shipper_leaves_too(
     collecting: Callable[..., tuple[Server, Path]],
 ) -> None:
@@ -127,7 +161,7 @@ def stock(model_directory: Path, tmp_path: Path) -> Iterator[Callable[[], str]]:
 def test_the_stock_server_keeps_its_answers_where_the_environment_asks(
     stock: Callable[[], str], tmp_path: Path, model_directory: Path
 ) -> None:
-    body = {"inputs": [{"text": MAIL + TEXTS[0]}, {"text": TEXTS[1]}]}
+    body = {"inputs": [{"text": MAIL + TEXTS[0]}, {"text": TEXTS[1]}], "params": {"component": "hose"}}
     url = stock()
     rows = requests.post(f"{url}/invocations", json=body, timeout=30).json()["predictions"]
     until(lambda: any(path.stat().st_size for path in (tmp_path / "spool").glob("*.open")), 5, "accepted record")
@@ -142,6 +176,7 @@ def test_the_stock_server_keeps_its_answers_where_the_environment_asks(
     for row in rows:
         one = found[row["prediction_id"]]
         assert (one.label, one.probability, one.door) == (row["label"], row["probability"], "pyfunc")
+        assert one.component == "hose"
         assert one.digest == digest_of(model_directory)
     assert {one.text for one in found.values()} == {"reported by [e-mail]: " + TEXTS[0], TEXTS[1]}
 

@@ -68,7 +68,8 @@ FORMS: dict[str, Any] = {
         "dataframe_split": {"columns": ["id", "text"], "data": [[i, text] for i, text in enumerate(TEXTS)]}
     },
     "dataframe_records": {"dataframe_records": [{"text": text} for text in TEXTS]},
-    "parameters": {"inputs": TEXTS, "params": {"explain": False, "precision": ""}},
+    "parameters": {"inputs": TEXTS, "params": {"explain": False, "precision": "", "component": "lamp"}},
+    "dataframe_records with families": {"dataframe_records": [{"text": text, "component": "lamp"} for text in TEXTS]},
 }
 
 

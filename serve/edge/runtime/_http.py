@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
-from homologate_collector import Judge, Privacy, Record, pairs
+from homologate_collector import MOST_COMPONENT, Judge, Privacy, Record, pairs
 from homologate_scorer import InputFault, Scorer, ScorerFault
 
 from ._faults import Fault, StorageFault, UsageFault
@@ -28,7 +28,6 @@ __all__ = ["Service"]
 
 MOST_BYTES = 65_536
 MOST_CHARACTERS = 20_000
-MOST_COMPONENT = 200
 WAITING = 32
 """Questions that wait for a core; more are answered 429."""
 

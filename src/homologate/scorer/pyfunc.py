@@ -18,12 +18,12 @@ from ._answer import Answer
 from ._faults import InputFault
 from ._files import MODEL_FILES
 from ._scorer import Scorer
-from .collector import Record, collector_from_environment, judge_of, row_id
+from .collector import MOST_COMPONENT, Record, collector_from_environment, judge_of, row_id
 
 __all__ = ["ScorerModel", "texts_of"]
 
 COLUMN = "text"
-PARAMS = {"explain": False, "precision": ""}
+PARAMS = {"explain": False, "precision": "", "component": ""}
 """What `params` may hold, and what is assumed where it is silent; an empty precision means the model's own."""
 
 
@@ -51,7 +51,9 @@ class ScorerModel:
         Args:
             model_input: a DataFrame with a column `text` (or one column of any name), a Series, an array or a list
                 of texts, one text, or a mapping with a key `text`.
-            params: `explain` (bool) adds the words and their shares of the logit; `precision` is `fp32` or `int8`.
+            params: `explain` (bool) adds the words and their shares of the logit; `precision` is `fp32` or `int8`;
+                `component` names the family of all these texts, to be kept with them. It is no column: with a second
+                column in the signature MLflow no longer takes `{"inputs": ["a text"]}`.
 
         Returns:
             One dict a text, in order: `label`, `probability` (of the positive label), `threshold`, `truncated`, and
@@ -65,6 +67,8 @@ class ScorerModel:
         explain = bool(asked["explain"])
         if unknown := sorted(asked.keys() - PARAMS):
             raise InputFault(f"no parameter {unknown[0]!r}", place="params", legal=", ".join(PARAMS))
+        if (length := len(asked["component"])) > MOST_COMPONENT:
+            raise InputFault(f"a component of {length} characters", place="params", legal=f"at most {MOST_COMPONENT}")
         texts = list(texts_of(model_input))
         begun = time.perf_counter()
         with self._turns:
@@ -72,10 +76,10 @@ class ScorerModel:
         kept = ("label", "probability", "threshold", "truncated") + (("words", "remainder", "bias") if explain else ())
         records = (asdict(answer) for answer in answers)
         told = [{name: record[name] for name in kept} for record in records]
-        return self._collected(told, texts, answers, time.perf_counter() - begun)
+        return self._collected(told, texts, answers, time.perf_counter() - begun, asked["component"])
 
     def _collected(
-        self, told: list[dict[str, Any]], texts: list[Any], answers: list[Answer], seconds: float
+        self, told: list[dict[str, Any]], texts: list[Any], answers: list[Answer], seconds: float, component: str
     ) -> list[dict[str, Any]]:
         """Hand the predictions over to be kept, and name each in its answer."""
         if self._collector is None or self._judge is None:
@@ -83,8 +87,8 @@ class ScorerModel:
         request, now = uuid.uuid4().hex, time.time()
         for row, (text, answer) in enumerate(zip(texts, answers, strict=True)):
             identity = row_id(request, row, len(answers))
-            record = Record.of(identity, self._judge, now, text, answer, latency_ms=seconds * 1000)
-            self._collector.offer(record)
+            facts = {"latency_ms": seconds * 1000, "component": component}
+            self._collector.offer(Record.of(identity, self._judge, now, text, answer, **facts))
             told[row]["prediction_id"] = identity
         return told
 

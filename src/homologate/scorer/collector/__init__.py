@@ -12,13 +12,28 @@ follows the scorer's rule (relative imports only). Reading, shipping and forgett
 from ._collector import Collector
 from ._environment import collector_from_environment, judge_of
 from ._privacy import FORMS, Privacy, digest_of_text, redacted
-from ._record import AGENT, INPUTS, MOST_WORDS, OUTPUTS, Judge, Record, event, folder, pairs, path_part, row_id, stamp
+from ._record import (
+    AGENT,
+    INPUTS,
+    MOST_COMPONENT,
+    MOST_WORDS,
+    OUTPUTS,
+    Judge,
+    Record,
+    event,
+    folder,
+    pairs,
+    path_part,
+    row_id,
+    stamp,
+)
 from ._spool import NEW, OPEN, READY, Spool, SpoolFull, adopt, spool_line, write_segment
 
 __all__ = [
     "AGENT",
     "FORMS",
     "INPUTS",
+    "MOST_COMPONENT",
     "MOST_WORDS",
     "NEW",
     "OPEN",

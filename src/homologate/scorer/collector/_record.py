@@ -18,6 +18,7 @@ from ._privacy import Privacy, digest_of_text
 __all__ = [
     "AGENT",
     "INPUTS",
+    "MOST_COMPONENT",
     "MOST_WORDS",
     "OUTPUTS",
     "Judge",
@@ -34,6 +35,8 @@ AGENT = "homologate/1"
 """Who wrote a line, and the schema of its `data`."""
 
 INPUTS, OUTPUTS = "model_inputs", "model_outputs"
+MOST_COMPONENT = 200
+"""Characters of the name of a component family."""
 MOST_WORDS = 5
 """Words of the attribution summary, by the size of their share."""
 
