@@ -11,7 +11,6 @@ import random
 import re
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 import pytest
 import requests
 import yaml
+from waiting import until
 
 from homologate.cli import main
 from homologate.local import program
@@ -136,19 +136,12 @@ def server(project: Project, people: dict[str, dict[str, str]], say: Say) -> Ite
         lines = [json.loads(line) for line in Path(log.name).read_text().splitlines() if line.startswith("{")]
         return next((line["url"] for line in lines if line["event"] == "ready"), "")
 
-    until(lambda: ready() or process.poll() is not None, 60)
+    until(lambda: ready() or process.poll() is not None, 60, "server that is ready")
     assert process.poll() is None, Path(log.name).read_text()
     yield ready()
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0
     log.close()
-
-
-def until(ask: Callable[[], Any], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not ask():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def mlflow_run(project: Project, login: dict[str, str], entry_point: str, **parameters: str) -> tuple[int, str]:
@@ -232,8 +225,8 @@ def test_the_loop_closes_and_people_decide(
     # A person decides, and the server follows.
     say("bob", "approve", request, "--comment", "better where it was bad")
     say("ann", "promote", request)
-    until(lambda: serving(server) == "2", 30)
+    until(lambda: serving(server) == "2", 30, "version 2 in service")
 
     # The old one is one command away.
     assert say("ann", "rollback", MODEL, "--reason", "a false alarm at the line")["moved"]["version"] == "1"
-    until(lambda: serving(server) == "1", 30)
+    until(lambda: serving(server) == "1", 30, "version 1 in service")

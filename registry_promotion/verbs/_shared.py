@@ -54,7 +54,7 @@ def answered_told(request: dict[str, Any]) -> str:
     yes = sum(one["answer"] == "approved" for one in request["approvals"])
     where = f"Request {request['id']}, {request['model']} {request['version']} to {request['stage']}"
     lines = [f"{where}: {request['state']}, {yes} of {request['needed']} approvals"]
-    lines += [f"  {one['by']} {one['answer']}: {one['comment']}" for one in request["approvals"]]
+    lines += answers_told(request)
     if request["state"] == "approved":
         follows = f"Next: homologate promote {request['id']}"
     elif request["open"]:
@@ -62,6 +62,11 @@ def answered_told(request: dict[str, Any]) -> str:
     else:
         follows = f"What it was judged by: homologate request --show {request['id']}"
     return "\n".join([*lines, "", follows])
+
+
+def answers_told(request: dict[str, Any]) -> list[str]:
+    """Who said what, a line each."""
+    return [f"  {one['by']} {one['answer']}: {one['comment']}" for one in request["approvals"]]
 
 
 def decision_told(decision: dict[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from registry_promotion.verbs._shared import decision_told, gate_of, settings_arguments
+from registry_promotion.verbs._shared import answers_told, decision_told, gate_of, settings_arguments
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +55,9 @@ def show(facts: dict[str, Any]) -> str:
         ]
         return "\n".join(lines) or "No requests. Ask with: homologate request MODEL VERSION --to STAGE --reason …"
     request, decision = facts["request"], facts["decision"]
-    lines = [f"Request {request['id']}: {request['model']} version {request['version']} to {request['stage']}", ""]
+    lines = [f"Request {request['id']}: {request['model']} version {request['version']} to {request['stage']}"]
+    asked = request["requested_at"].replace("T", " ")[:16]
+    lines += [f"Asked by {request['requested_by']}, {asked} UTC: {request['reason']}", *answers_told(request), ""]
     lines += [*decision_told(decision), "", f"Read it at {facts['address']}"]
     if request["state"] == "refused":
         lines.append("Next: mend what refuses, register that, and ask for the new version.")

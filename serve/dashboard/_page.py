@@ -9,6 +9,7 @@ from html import escape
 from typing import Any
 
 from homologate.evidence import moment, stylesheet
+from serve.monitor import named_page
 
 __all__ = ["page"]
 
@@ -121,15 +122,10 @@ def _drift(facts: Mapping[str, Any]) -> str:
         for signal in found["signals"]
     ]
     windows = [[moment(one["start"]), f"{one['records']:,}", one["verdict"]] for one in found["windows"]]
-    cause = found["cause"]
-    named = "".join(
-        f"<p>{what}: {escape(', '.join(cause[which]))}.</p>"
-        for what, which in (("Families that moved", "families"), ("New words", "words"))
-        if cause[which]
-    )
     return (
         f"<h2>Drift</h2><p>{escape(found['verdict'])} Run <code>{escape(found['run_id'])}</code>, drift/drift.html.</p>"
-        f"{named}{_table('Signals of the newest window', ['signal', 'value', 'limit', 'verdict', 'why'], signals)}"
+        f"{named_page(found['cause'])}"
+        f"{_table('Signals of the newest window', ['signal', 'value', 'limit', 'verdict', 'why'], signals)}"
         f"{_table('Windows', ['begin (UTC)', 'predictions', 'verdict'], windows)}"
     )
 

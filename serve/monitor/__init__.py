@@ -11,6 +11,7 @@ trains, promotes or answers; whatever acts on a finding reads it from here.
 from serve.monitor._finding import CANNOT_TELL, DRIFT, NO_DRIFT, Cause, Family, Finding, NewWord, Signal, Verdict
 from serve.monitor._judge import Rules, Subject, judge, threshold_of
 from serve.monitor._metrics import write_metrics
+from serve.monitor._named import named_page
 from serve.monitor._observed import Observed, observe
 from serve.monitor._opened import experiment_of, open_monitor, open_tracker
 from serve.monitor._signals import SIGNALS
@@ -40,6 +41,7 @@ __all__ = [
     "experiment_of",
     "findings_of",
     "judge",
+    "named_page",
     "notify",
     "observe",
     "open_monitor",

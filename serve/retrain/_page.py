@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from serve.monitor import named_page
 from serve.retrain._comparison import outcomes
 
 __all__ = ["page", "reason"]
@@ -84,17 +85,12 @@ def _drift(cause: Mapping[str, Any]) -> str:
         f"<td>{signal['limit']:.3g}</td><td>{escape(signal['why'])}</td></tr>"
         for signal in drift["signals"]
     )
-    lists = "".join(
-        f"<p>{what}: {escape(', '.join(names))}.</p>"
-        for what, names in (("Families that moved", drift["families"]), ("New words", drift["words"]))
-        if names
-    )
     return f"""<h2>What drifted</h2>
 <p>Since {moment(drift["since"])}. The newest window, from {moment(drift["window"]["start"])} to
 {moment(drift["window"]["end"])}, is run <code>{escape(drift["run_id"])}</code>, drift/drift.html.</p>
 <table><thead><tr><th scope="col">signal</th><th scope="col">value</th><th scope="col">limit</th>
 <th scope="col">what moved</th></tr></thead><tbody>{rows}</tbody></table>
-{lists}
+{named_page(drift)}
 """
 
 

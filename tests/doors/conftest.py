@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 import pytest
 import requests
 from loopback.kept import kept
+from waiting import until
 
 from homologate.attest import (
     SigningKey,
@@ -296,16 +296,6 @@ class Device:
         assert self.process is not None
         self.process.terminate()
         return self.process.wait(60)
-
-
-def until(ask: Callable[[], Any], seconds: float, what: str) -> Any:
-    """The first true answer of `ask` within `seconds`."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if answer := ask():
-            return answer
-        time.sleep(0.05)
-    raise AssertionError(f"no {what} within {seconds} s")
 
 
 @pytest.fixture

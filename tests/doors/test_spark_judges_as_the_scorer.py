@@ -10,7 +10,7 @@ import pytest
 from homologate.collection import FolderStore, Reading, ship
 from homologate.errors import ModelError
 from homologate.scorer import Scorer
-from serve.spark import Keep, scorer_udf
+from serve.spark import Keep, _executor, scorer_udf
 
 RESULT = "label string, probability double, threshold double, truncated boolean"
 
@@ -104,6 +104,77 @@ def test_what_executors_answered_is_kept_once_however_often_a_task_runs(
             assert (one.text, one.label, one.probability, one.door) == (row.text, row.label, row.probability, "spark")
             assert (one.version, one.digest, one.component) == ("7", digest_of(directory), row.family or "")
             assert one.bias is not None
+
+
+def test_executors_killed_while_keeping_lose_and_double_nothing(
+    spark: Any, directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One task dies half-way through a segment, the other takes its whole executor along once a segment is written."""
+    spool, store = tmp_path / "spool", FolderStore(tmp_path / "store")
+    real = _executor.judging
+    monkeypatch.setattr(_executor, "judging", lambda *given: dying(real(*given), str(tmp_path)))
+    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "25")
+    try:
+        judge = scorer_udf(spark, directory, keep=Keep(str(spool), "brakes", "7", "full"), explain=True)
+        texts = [f"The hose from lot {n} cracked at {60 + n} units." for n in range(200)]
+        rows = spark.createDataFrame(list(enumerate(texts)), "n int, text string").coalesce(2)
+        found = rows.select("text", judge("text").alias("v")).select("text", "v.*").collect()
+    finally:
+        spark.conf.unset("spark.sql.execution.arrow.maxRecordsPerBatch")
+    assert sorted(path.name for path in tmp_path.glob("died-*")) == ["died-0", "died-1"]
+    assert len(list(spool.glob("*.new"))) == 1, "the half of a segment, which nobody ships"
+    told = {row.prediction_id: row.text for row in found}
+    assert sorted(told.values()) == sorted(texts)
+    assert ship(spool, store) == {"segments": 8, "records": 400, "known": 0, "forgotten": 0, "broken": 0}
+    reading = Reading(store, "brakes")
+    assert {one.id: one.text for one in reading} == told
+    assert not reading.faults, "none stands in the store twice"
+
+
+def dying(judge: Any, marks: str) -> Any:
+    """A UDF's function whose tasks die, the first time, on their second segment."""
+
+    def run(batches: Any) -> Any:
+        import importlib
+        import os
+        import signal
+        from pathlib import Path
+
+        from pyspark import TaskContext
+
+        task: Any = TaskContext.get()
+        verdicts = judge(batches)
+        yield next(verdicts)
+        if task.attemptNumber() == 0:
+            collector = importlib.import_module("homologate_scorer.collector")
+            write, me = collector.write_segment, os.getpid()
+
+            def mark() -> None:
+                Path(marks, f"died-{task.partitionId()}").touch()
+
+            def half(lines: Any) -> Any:
+                for number, line in enumerate(lines):
+                    if number == len(lines) // 2:
+                        mark()
+                        os.kill(me, signal.SIGKILL)
+                    yield line
+
+            def within(folder: str, name: str, lines: Any) -> None:
+                write(folder, name, half(lines))
+
+            def after(folder: str, name: str, lines: Any) -> None:
+                write(folder, name, lines)
+                mark()
+                daemon = os.getppid()
+                executor = int(Path(f"/proc/{daemon}/stat").read_text().rpartition(")")[2].split()[1])
+                os.kill(executor, signal.SIGKILL)
+                os.kill(me, signal.SIGKILL)
+
+            collector.write_segment = after if task.partitionId() else within
+        yield from verdicts
+
+    run.__annotations__ = judge.__annotations__
+    return run
 
 
 def test_mlflows_own_udf_answers_the_same(spark: Any, directory: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,10 @@ def test_two_people_take_a_version_to_production_by_command(
         assert "made this version" in fault
         for person in ("bob", "cleo"):
             assert typed(person, "approve", request, "--comment", "read it")[0] == 0
+        code, told, _ = typed("cleo", "request", "--show", request)
+        asked, *answers = told.splitlines()[1:4]
+        assert re.fullmatch(r"Asked by ann, 20\d\d-\d\d-\d\d \d\d:\d\d UTC: better", asked)
+        assert answers == ["  bob approved: read it", "  cleo approved: read it"]
         code, told, _ = typed("ann", "promote", request)
         assert code == 0
         assert f"{model} version {version} is in Production" in told

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import requests
+from waiting import until
 
 from homologate.local import program
 from homologate.model_directory import build
@@ -79,17 +80,6 @@ class Server:
         return self.process.wait(timeout=30)
 
 
-def until(ask: Callable[[], Any], seconds: float, what: str) -> Any:
-    """The first true answer of `ask` within `seconds`."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        answer = ask()
-        if answer:
-            return answer
-        time.sleep(0.02)
-    raise AssertionError(f"no {what} within {seconds} s")
-
-
 @pytest.fixture(scope="session")
 def model_directory(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny model as a whole MLflow model directory."""
@@ -97,45 +87,40 @@ def model_directory(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture(scope="session")
-def other_directory(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def remade(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Makes a model directory of the tiny model once something was changed in its ONNX directory."""
+
+    def make(name: str, change: Callable[[Path], None]) -> Path:
+        onnx = tmp_path_factory.mktemp(f"{name}-onnx")
+        shutil.copytree(tiny_model, onnx, dirs_exist_ok=True)
+        change(onnx)
+        return _directory(onnx, tmp_path_factory.mktemp(name) / "model")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def other_directory(remade: Callable[..., Path]) -> Path:
     """The same weights with another threshold: another version, another digest."""
-    onnx = tmp_path_factory.mktemp("other-onnx")
-    for file in tiny_model.iterdir():
-        (onnx / file.name).write_bytes(file.read_bytes())
-    facts = json.loads((onnx / "scorer.json").read_text())
-    (onnx / "scorer.json").write_text(json.dumps(facts | {"threshold": 0.987}))
-    return _directory(onnx, tmp_path_factory.mktemp("other") / "model")
+    return remade("other", lambda onnx: _write_facts(onnx, threshold=0.987))
 
 
 @pytest.fixture(scope="session")
-def slow_directory(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def slow_directory(remade: Callable[..., Path]) -> Path:
     """The tiny model with a detour of a quarter of a second in its graph: truthful answers, slowly given."""
-    onnx = tmp_path_factory.mktemp("slow-onnx")
-    for file in tiny_model.iterdir():
-        (onnx / file.name).write_bytes(file.read_bytes())
-    _slow_down(onnx / "model.onnx")
-    return _directory(onnx, tmp_path_factory.mktemp("slow") / "model")
+    return remade("slow", lambda onnx: _slow_down(onnx / "model.onnx"))
 
 
 @pytest.fixture(scope="session")
-def failing_directory(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def failing_directory(remade: Callable[..., Path]) -> Path:
     """The tiny model, answering NaN to texts of more than thirty tokens: it passes its probe and fails later."""
-    onnx = tmp_path_factory.mktemp("failing-onnx")
-    for file in tiny_model.iterdir():
-        (onnx / file.name).write_bytes(file.read_bytes())
-    _fail_on_long(onnx / "model.onnx")
-    return _directory(onnx, tmp_path_factory.mktemp("failing") / "model")
+    return remade("failing", lambda onnx: _fail_on_long(onnx / "model.onnx"))
 
 
 @pytest.fixture(scope="session")
-def twin_directory(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def twin_directory(remade: Callable[..., Path]) -> Path:
     """The same weights and threshold, other bytes."""
-    onnx = tmp_path_factory.mktemp("twin-onnx")
-    for file in tiny_model.iterdir():
-        (onnx / file.name).write_bytes(file.read_bytes())
-    facts = json.loads((onnx / "scorer.json").read_text())
-    (onnx / "scorer.json").write_text(json.dumps(facts, indent=7))
-    return _directory(onnx, tmp_path_factory.mktemp("twin") / "model")
+    return remade("twin", _write_facts)
 
 
 @pytest.fixture(scope="session")
@@ -174,6 +159,12 @@ def server(serve: Callable[..., Server], model_directory: Path) -> Server:
 
 def _directory(onnx: Path, out: Path) -> Path:
     return build(onnx, out, reference={}, texts=TEXTS, run_id="0" * 32, metadata={})
+
+
+def _write_facts(onnx: Path, **changed: Any) -> None:
+    """Write the scorer's facts again, in other bytes."""
+    facts = json.loads((onnx / "scorer.json").read_text())
+    (onnx / "scorer.json").write_text(json.dumps(facts | changed, indent=7))
 
 
 def _slow_down(file: Path) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 import requests
+from waiting import until
 
 from homologate.attest import digest_of
 from serve.server._beside import wilson
-from tests.serving.conftest import TEXTS, until
+from tests.serving.conftest import TEXTS
 
 TEXT = TEXTS[0]
 

@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from waiting import until
 
 from homologate.attest import digest_of
 from homologate.errors import ModelError, RefusedError, StorageError, TrackingError
 from homologate.versions import DIGEST_TAG, Reference, obtain, open_registry, parse_reference
-from tests.serving.conftest import until
 
 TEXT = "The lamp from lot 7 cracked below the limit at 61 units."
 

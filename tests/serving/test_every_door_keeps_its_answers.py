@@ -14,12 +14,13 @@ from pathlib import Path
 import pytest
 import requests
 import yaml
+from waiting import until
 
 from homologate.attest import digest_of
 from homologate.collection import FolderStore, Prediction, Reading, ship
 from homologate.local import Services, program
 
-from .conftest import TEXTS, Server, until
+from .conftest import TEXTS, Server
 
 MAIL = "reported by jo@example.com: "
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import requests
 import yaml
+from waiting import until
 
 from homologate.cli import main
 from homologate.collection import FolderStore, Reading, Remark, feedback, find, forget, ship
@@ -19,7 +20,7 @@ from homologate.settings import Settings, load_settings
 from serve.feedback import decide, give, performance
 
 from ..collection.conftest import NOON, keep, record
-from .conftest import Server, until
+from .conftest import Server
 
 GOOD, BAD = "compliant", "non-compliant"
 

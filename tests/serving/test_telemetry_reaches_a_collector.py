@@ -19,10 +19,10 @@ import requests
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from waiting import until
 
 from homologate.cli import main
 from homologate.local import program
-from tests.serving.conftest import until
 
 PRIVATE = "zebra-crossing-in-Oldenburg"
 TRACE = "0123456789abcdef" * 2
