@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 from homologate.collection import FAULTS, Reading, hour_of, places
 from serve.monitor._observed import Observed
 
-__all__ = ["notes_of"]
+__all__ = ["EARLIEST", "notes_of"]
 
 _HOUR = timedelta(hours=1)
+EARLIEST = "2020/01/01/00"
+"""No version is older: a record of an hour before this is of a clock that was not set (1970, 1980, 2000)."""
 
 
 def notes_of(
@@ -42,6 +44,9 @@ def notes_of(
     ahead = {place.hour for place in kept if place.hour > hour_of(now + _HOUR)}
     if ahead:
         notes.append(("future", f"records lie in {len(ahead)} hours that have not come: a clock is ahead"))
+    unset = {place.hour for place in kept if place.hour < EARLIEST}
+    if unset:
+        notes.append(("unset", f"records lie in {len(unset)} hours before 2020: a clock was not set"))
     unknown = {place.version for place in kept} - {*versions} if versions is not None else set()
     notes += [
         ("unknown_version", f"the store holds predictions of version {version}, which the registry does not know")

@@ -21,7 +21,7 @@ from serve.monitor._evidently import evidently_page
 from serve.monitor._examples import examples_of
 from serve.monitor._finding import CANNOT_TELL, DRIFT, NO_DRIFT, Finding, Verdict
 from serve.monitor._judge import Rules, Subject, judge, since
-from serve.monitor._notes import notes_of
+from serve.monitor._notes import EARLIEST, notes_of
 from serve.monitor._observed import observe
 from serve.monitor._stored import FACTS, PAGE, SUPERSEDED, findings_of, metrics_of, past_of, read_finding, standing
 from serve.monitor._windows import Window, window_of, windows_before
@@ -130,7 +130,8 @@ class Monitor:
     def _windows(self, now: datetime) -> list[Window]:
         """From the first record's window on; the newest alone where nothing was ever kept."""
         found = list(windows_before(now, self.settings.period, self.settings.look_back))
-        hours = sorted(place.hour for place in places(self.store, self.located.name, self.located.version, INPUTS))
+        kept = places(self.store, self.located.name, self.located.version, INPUTS)
+        hours = sorted(place.hour for place in kept if place.hour >= EARLIEST)
         if not hours:
             return found[-1:]
         first = window_of(datetime.strptime(hours[0], "%Y/%m/%d/%H").replace(tzinfo=UTC), self.settings.period)

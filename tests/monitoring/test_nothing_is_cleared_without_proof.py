@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -78,8 +78,8 @@ def test_broken_lines_are_counted_and_too_many_of_them_clear_nothing(production:
     assert "records are unreadable" in many.finding.sentence
 
 
-def test_order_and_repetition_of_records_change_nothing(
-    production: Production, profile: Profile, tmp_path: Path
+def test_order_and_repetition_of_records_change_nothing_and_are_told(
+    production: Production, profile: Profile, monitor: Monitor, tmp_path: Path
 ) -> None:
     production.answer(usual(220, seed=9))
     expected = production.judged(profile)
@@ -88,18 +88,39 @@ def test_order_and_repetition_of_records_change_nothing(
         lines = production.store.read(name).decode().splitlines(keepends=True)
         random.Random(4).shuffle(lines)
         assert mixed.put(name, "".join(lines + lines[:20]).encode())
-    production.store = mixed
+    production.store = monitor.store = mixed
     assert production.judged(profile) == expected
+    (seen,) = monitor.visit(NEXT)
+    assert seen.finding.signals == expected.signals
+    told = "80 times: the same prediction stands in the store more than once"
+    assert dict(seen.finding.notes)["duplicate"] == told, "20 in each of 4 hours, an input and an output counted once"
 
 
-def test_a_clock_that_runs_ahead_and_a_version_nobody_knows_are_told(production: Production, monitor: Monitor) -> None:
+def test_clocks_that_jump_are_told_and_their_records_lie_elsewhere(production: Production, monitor: Monitor) -> None:
     production.answer(usual(250, seed=9))
     production.answer(usual(20, seed=10), DAY + timedelta(days=400))
-    production.answer(usual(20, seed=11), number="99")
+    production.answer(usual(20, seed=11), datetime(1970, 1, 1, tzinfo=UTC))
+    inputs = next(name for name in production.written if INPUTS in name)
+    moved = production.store.read(inputs).replace(b'"time":"2026-03-01T00:', b'"time":"2026-03-01T05:')
+    production.store.replace(inputs, moved)
     (seen,) = monitor.visit(NEXT)
     notes = dict(seen.finding.notes)
     assert notes["future"] == "records lie in 1 hours that have not come: a clock is ahead"
-    assert "version 99" in notes["unknown_version"] or "version 7" in notes["unknown_version"]
+    assert notes["unset"] == "records lie in 1 hours before 2020: a clock was not set"
+    assert notes["clock"] == "60 times: a record's time is not in the hour of its file"
+    assert seen.finding.records == 250
+
+
+def test_predictions_of_a_version_nobody_knows_are_told_and_not_counted(
+    production: Production, monitor: Monitor
+) -> None:
+    production.answer(usual(250, seed=9))
+    production.answer(usual(20, seed=11), number="99")
+    (seen,) = monitor.visit(NEXT)
+    told = [told for what, told in seen.finding.notes if what == "unknown_version"]
+    assert told == [
+        f"the store holds predictions of version {number}, which the registry does not know" for number in ("7", "99")
+    ], "nothing is registered here"
     assert seen.finding.records == 250
 
 
