@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -56,11 +57,11 @@ def dashboard(settings: Settings, *, days: int = 7, now: datetime | None = None)
 
 def traffic(predictions: Iterable[Prediction]) -> list[dict[str, Any]]:
     """By day: how many, how fast (ms; None where nobody waited), and the share of the positive label."""
-    days: dict[str, list[Prediction]] = {}
+    days: dict[str, _Day] = {}
     for prediction in predictions:
         if prediction.role != "shadow":
-            days.setdefault(f"{prediction.time:%Y-%m-%d}", []).append(prediction)
-    return [_day(day, found) for day, found in sorted(days.items())]
+            days.setdefault(f"{prediction.time:%Y-%m-%d}", _Day()).add(prediction)
+    return [{"day": day, **found.facts()} for day, found in sorted(days.items())]
 
 
 def drift(findings: Sequence[Finding]) -> dict[str, Any] | None:
@@ -74,17 +75,27 @@ def drift(findings: Sequence[Finding]) -> dict[str, Any] | None:
     return told | {"windows": windows}
 
 
-def _day(day: str, found: Sequence[Prediction]) -> dict[str, Any]:
-    waits = sorted(one.latency_ms for one in found if one.latency_ms is not None)
-    positive = sum(one.label == one.labels[1] for one in found)
-    return {
-        "day": day,
-        "predictions": len(found),
-        "p50_ms": _at(waits, 0.5),
-        "p99_ms": _at(waits, 0.99),
-        "positive_share": round(positive / len(found), 4),
-        "versions": dict(sorted(Counter(one.version for one in found).items())),
-    }
+class _Day:
+    """The counts of a day: a number a prediction, never the predictions."""
+
+    def __init__(self) -> None:
+        self._waits, self._positive, self._versions = array("d"), 0, Counter[str]()
+
+    def add(self, prediction: Prediction) -> None:
+        if prediction.latency_ms is not None:
+            self._waits.append(prediction.latency_ms)
+        self._positive += prediction.label == prediction.labels[1]
+        self._versions[prediction.version] += 1
+
+    def facts(self) -> dict[str, Any]:
+        waits, count = sorted(self._waits), self._versions.total()
+        return {
+            "predictions": count,
+            "p50_ms": _at(waits, 0.5),
+            "p99_ms": _at(waits, 0.99),
+            "positive_share": round(self._positive / count, 4),
+            "versions": dict(sorted(self._versions.items())),
+        }
 
 
 def _at(ordered: Sequence[float], share: float) -> float | None:

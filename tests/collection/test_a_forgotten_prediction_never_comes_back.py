@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from homologate.cli import main
 from homologate.collection import REMAINS, FolderStore, Reading, expire, forget, ship
 from homologate.errors import DataError
 from homologate.scorer.collector import OPEN, Collector, Privacy, Spool
@@ -67,6 +68,21 @@ def test_an_unknown_id_is_an_error_that_says_what_an_id_is(store: FolderStore, t
         forget(store, tmp_path / "spool", "brakes", "p2", by="dpo")
     assert "prediction_id" in str(raised.value.legal)
     assert not [name for name in store.names() if "forgotten" in name]
+
+
+def test_the_command_forgets_and_says_what_it_cannot_reach(
+    store: FolderStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep(store, [record("p1"), record("p2")])
+    file = tmp_path / "homologate.yaml"
+    file.write_text(f"{{model: brakes, home: {tmp_path}, collection: {{store: {store.folder}}}}}\n")
+    assert main(["forget", "p1", "--by", "dpo", "--settings", str(file)]) == 0
+    told = capsys.readouterr().out
+    assert "p1 is forgotten: 2 lines removed (brakes version 3)" in told
+    assert all(f"  - {item}" in told for item in REMAINS)
+    assert ids(store) == ["p2"]
+    assert main(["forget", "p1x", "--settings", str(file)]) == 3
+    assert "no line about prediction 'p1x'" in capsys.readouterr().err
 
 
 def test_what_is_older_than_the_retention_expires_and_tombstones_do_not(store: FolderStore, tmp_path: Path) -> None:

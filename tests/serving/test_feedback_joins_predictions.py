@@ -159,6 +159,11 @@ def test_a_file_of_labels_is_read_from_the_command_line(
     assert json.loads(capsys.readouterr().out)["recorded"] == 2
     assert main(["feedback", "--accept-all", "--by", "line-1", *where]) == 0
     assert {one.review for one in said(settings, store)} == {"accepted"}
+    assert main(["feedback", str(file), "--by", "eve", *where]) == 7
+    assert "eve may not give feedback" in capsys.readouterr().err
+    file.write_text(f"prediction_id,label\np1,{GOOD}\np7,{BAD}\n")
+    assert main(["feedback", str(file), "--by", "lab", *where]) == 3
+    assert "no prediction 'p7'" in capsys.readouterr().err
     file.write_text("prediction,label\np1,x\n")
     assert main(["feedback", str(file), "--by", "lab", *where]) == 3
     assert "prediction_id, label, kind, component, note" in capsys.readouterr().err
