@@ -2,8 +2,8 @@
 
 `python benchmarks/bench_serving.py [ROUNDS]` prints a line a budget; exit 1 on FAIL. The int8 model, single-text
 requests, every side in short slices, one after another, and the order turned round from one round to the next; the
-median of the rounds' ratios counts. The load generator runs on the same cores, and its cost is the servers' loss, not
-the bare scorer's. Keeping predictions is off: it is measured by itself.
+median of the rounds' ratios counts. The load (wrk) runs on the same cores, and its cost is the servers' loss, not the
+bare scorer's. Keeping predictions is off: it is measured by itself.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -32,6 +32,16 @@ _SECURITY = [
 _TLS_ONLY = (b"strict-transport-security", b"max-age=31536000")
 
 
+def _names() -> Iterator[str]:
+    """Random ids of 128 bits, the randomness fetched for many at a time: each fetch is a call of the system."""
+    while True:
+        block = secrets.token_hex(16 * 256)
+        yield from (block[at : at + 32] for at in range(0, len(block), 32))
+
+
+_name = _names().__next__
+
+
 class Guard:
     """The whole application of one server; see the module.
 
@@ -49,7 +59,7 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        asked = Asked(scope["method"], scope["path"], scope["headers"], receive, secrets.token_hex(16))
+        asked = Asked(scope["method"], scope["path"], scope["headers"], receive, _name())
         connection = scope.get("extensions", {}).get(CONNECTION) or Connection()
         connection.handling = asyncio.current_task()
         started: list[int] = []
@@ -61,7 +71,7 @@ class Guard:
                 scope.setdefault("state", {}).update(asked=asked, caller=asked.caller)
                 await self.app(scope, receive, self._sender(asked, send, started))
             else:
-                await self._send(send, asked, await door(self.service, asked), started)
+                await self._send(send, asked, await door(self.service, asked), started, connection)
         except Left:
             started[:] = started or [499]
         except asyncio.CancelledError:
@@ -90,7 +100,7 @@ class Guard:
         asked.caller = await service.access.caller(asked)
         service.pace.take(asked.caller or asked.client)
 
-    async def _send(self, send: Send, asked: Asked, reply: Reply, started: list[int]) -> None:
+    async def _send(self, send: Send, asked: Asked, reply: Reply, started: list[int], connection: Connection) -> None:
         started.append(200)
         named = asked.request_id.encode()
         header = [
@@ -101,6 +111,7 @@ class Guard:
             *self._always,
             (b"x-request-id", named),
         ]
+        connection.joining = True
         await send({"type": "http.response.start", "status": 200, "headers": header})
         await send({"type": "http.response.body", "body": reply.body})
 

@@ -11,6 +11,7 @@ from typing import Any
 
 __all__ = ["event", "line", "set_up", "tell", "write"]
 
+_encode = json.JSONEncoder(default=str).encode
 _LOGGER = logging.getLogger("homologate.serve")
 
 
@@ -33,7 +34,7 @@ def line(name: str, level: str, at: float, facts: dict[str, Any], error: BaseExc
             trace = trace.tb_next
         told["error"] = type(error).__name__
         told["at"] = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else None
-    return json.dumps(told, default=str)
+    return _encode(told)
 
 
 def write(lines: Sequence[str]) -> None:

@@ -28,13 +28,41 @@ CONNECTION = "homologate.connection"
 
 
 class Connection:
-    """What a handler and its connection know of each other: the task that handles, and whether the client left."""
+    """What a handler and its connection know of each other.
 
-    __slots__ = ("handling", "left")
+    Attributes:
+        handling: the task that handles.
+        left: whether the client went away.
+        joining: set by a handler that sends its whole body next: the head waits for it.
+    """
+
+    __slots__ = ("handling", "joining", "left")
 
     def __init__(self) -> None:
         self.handling: asyncio.Task[Any] | None = None
-        self.left = False
+        self.left = self.joining = False
+
+
+class _Joining:
+    """A transport that sends head and body of a short answer in one piece: half the system calls and the wake-ups."""
+
+    __slots__ = ("_connection", "_head", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, connection: Connection) -> None:
+        self._transport, self._connection = transport, connection
+        self._head = b""
+
+    def write(self, data: bytes) -> None:
+        if self._connection.joining:
+            self._head, self._connection.joining = data, False
+        elif self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head + data)
+        else:
+            self._transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 class PatientProtocol(HttpToolsProtocol):
@@ -50,7 +78,7 @@ class PatientProtocol(HttpToolsProtocol):
         self._watch: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(_Joining(transport, self._connection))  # type: ignore[arg-type]
         if len(self.connections) > self._limits.connections:
             _log.event("connection_refused", level=30, connections=self._limits.connections)
             transport.abort()
