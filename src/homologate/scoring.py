@@ -6,8 +6,7 @@ The scorer package travels without this project and therefore cannot raise `homo
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from homologate.errors import DataError, ModelError
@@ -30,13 +29,18 @@ def open_scorer(directory: str | os.PathLike[str], precision: str | None = None,
         return Scorer(directory, precision, threads)
 
 
-@contextmanager
-def faults_as_errors() -> Iterator[None]:
-    """Inside this block a `ModelFault` leaves as a ModelError and an `InputFault` as a DataError, word for word."""
-    from homologate.scorer import ModelFault, ScorerFault
+class faults_as_errors:
+    """Inside `with faults_as_errors():` a `ModelFault` leaves as a ModelError, an `InputFault` as a DataError."""
 
-    try:
-        yield
-    except ScorerFault as fault:
-        kind = ModelError if isinstance(fault, ModelFault) else DataError
-        raise kind(fault.problem, place=fault.place, legal=fault.legal, next_command=fault.next_command) from fault
+    def __enter__(self) -> None:
+        """Cost nothing: this stands on the way of every answer."""
+
+    def __exit__(self, _: type[BaseException] | None, fault: BaseException | None, __: TracebackType | None) -> None:
+        """Turn the fault into its error, word for word."""
+        if fault is None:
+            return
+        from homologate.scorer import ModelFault, ScorerFault
+
+        if isinstance(fault, ScorerFault):
+            kind = ModelError if isinstance(fault, ModelFault) else DataError
+            raise kind(fault.problem, place=fault.place, legal=fault.legal, next_command=fault.next_command) from fault
