@@ -11,6 +11,7 @@ __all__ = ["COMMANDS"]
 
 COMMANDS = (
     Command("serve", "Serve a version: answers, words that decided, who answered.", "serve.verbs.serve", "serve"),
+    Command("web", "Serve the technicians' pages in front of a scoring server.", "serve.verbs.web", "serve"),
     Command("edge", "Pack an approved version for devices without a network.", "serve.verbs.edge", "serve"),
     Command("deploy", "Put the approved version on an Azure ML endpoint, or go back.", "serve.verbs.deploy", "serve"),
     Command("key", "Make an API key for a caller; only its hash is kept.", "serve.verbs.key", "serve"),

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from loopback.scoring import TEXTS, Server, servers
 
 from homologate.attest import (
     REPORT_KINDS,
@@ -39,6 +40,7 @@ from homologate.attest import (
     training_predicate,
 )
 from homologate.local import Services, program
+from homologate.model_directory import build
 from homologate.settings import CostSettings, LabelSettings, TrainingSettings
 from homologate.tracking import Place, Provenance, Tracker
 
@@ -346,3 +348,17 @@ def tiny_model(trained: tuple[TrainingFacts, Recording], tmp_path_factory: pytes
     from homologate.classifier import export
 
     return export(trained[0].directory, tmp_path_factory.mktemp("tiny-model") / "onnx")
+
+
+@pytest.fixture(scope="session")
+def model_directory(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model as a whole MLflow model directory."""
+    out = tmp_path_factory.mktemp("served") / "model"
+    return build(tiny_model, out, reference={}, texts=TEXTS, run_id="0" * 32, metadata={})
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
+    """Starts `homologate serve WORDS…` and waits until it is ready; all are stopped at the end."""
+    with servers(lambda: tmp_path_factory.mktemp("server")) as start:
+        yield start

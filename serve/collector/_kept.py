@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import prometheus_client.registry
 from prometheus_client import CollectorRegistry
@@ -12,7 +13,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from homologate.scorer.collector import Collector, Judge, Record, row_id
 from serve.collector._shipping import Shipping
-from serve.server import Answered
+
+if TYPE_CHECKING:
+    from serve.server import Answered
 
 __all__ = ["Kept"]
 

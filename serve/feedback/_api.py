@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from fastapi import FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,7 +14,10 @@ from homologate.errors import DataError
 from homologate.scorer.collector import MOST_COMPONENT
 from homologate.settings import Settings
 from serve.feedback._desk import decide, give
-from serve.server import Problem, Service, read_body
+from serve.http import Problem, read_body
+
+if TYPE_CHECKING:
+    from serve.server import Service
 
 __all__ = ["add_feedback"]
 

@@ -8,6 +8,6 @@ Nothing here labels, trains or promotes.
 """
 
 from serve.queue._api import add_queue
-from serve.queue._queue import Item, queue, queue_of
+from serve.queue._queue import Item, queue, queue_of, queue_without_profile
 
-__all__ = ["Item", "add_queue", "queue", "queue_of"]
+__all__ = ["Item", "add_queue", "queue", "queue_of", "queue_without_profile"]

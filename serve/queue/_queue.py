@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from heapq import nlargest
 from typing import Any
 
+from homologate.closeness import against_even
 from homologate.collection import Feedback, Prediction, Reading, feedback, recent_of
 from homologate.reference import load_profile, words
 from homologate.settings import Settings
 from serve.feedback import directory_of
 
-__all__ = ["Item", "queue", "queue_of"]
+__all__ = ["Item", "queue", "queue_of", "queue_without_profile"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Item:
 
 
 def queue(
-    predictions: Iterable[Prediction], remarks: Iterable[Feedback], known: Collection[str], *, most: int = 50
+    predictions: Iterable[Prediction], remarks: Iterable[Feedback], known: Collection[str] | None, *, most: int = 50
 ) -> list[Item]:
     """The most useful texts to label, best first.
 
@@ -55,7 +55,8 @@ def queue(
     Args:
         predictions: of one model; shadows are compared with the answer they stand beside.
         remarks: feedback on it.
-        known: words that are not new to the version (`Vocabulary.known`).
+        known: words that are not new to the version (`Vocabulary.known`); None where nobody knows, and none counts as
+            new.
         most: how many.
     """
     said = {remark.prediction_id for remark in remarks}
@@ -82,10 +83,16 @@ def queue_of(settings: Settings, *, most: int = 50) -> list[Item]:
     return queue(Reading(store, settings.model), remarks, known, most=most)
 
 
-def _item(prediction: Prediction, shadow: str | None, known: Collection[str]) -> Item:
+def queue_without_profile(settings: Settings, *, most: int = 50) -> list[Item]:
+    """The queue where the version's profile is out of reach: no word counts as new. Raises StorageError."""
+    store = recent_of(settings)
+    return queue(Reading(store, settings.model), feedback(store, settings.model), None, most=most)
+
+
+def _item(prediction: Prediction, shadow: str | None, known: Collection[str] | None) -> Item:
     found = set(words(prediction.text or ""))
-    novel = sum(word not in known for word in found) / len(found) if found else 0.0
-    uncertain = 1 - abs(2 * _against(prediction.probability, prediction.threshold) - 1)
+    novel = sum(word not in known for word in found) / len(found) if found and known is not None else 0.0
+    uncertain = 1 - abs(2 * against_even(prediction.probability, prediction.threshold) - 1)
     disagrees = shadow is not None and shadow != prediction.label
     return Item(
         prediction.id,
@@ -100,16 +107,6 @@ def _item(prediction: Prediction, shadow: str | None, known: Collection[str]) ->
         disagrees,
         round(uncertain + novel + disagrees, 6),
     )
-
-
-def _against(probability: float, threshold: float) -> float:
-    """The probability as if the threshold were 0.5: shifted by the threshold's log-odds, so both sides count alike."""
-    return 1 / (1 + math.exp(_log_odds(threshold) - _log_odds(probability)))
-
-
-def _log_odds(p: float) -> float:
-    kept = min(max(p, 1e-9), 1 - 1e-9)
-    return math.log(kept / (1 - kept))
 
 
 def _order(item: Item) -> tuple[float, datetime, str]:

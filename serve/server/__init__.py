@@ -8,20 +8,17 @@ Nothing that measures, trains or promotes may enter here, and neither torch, tra
 imported: tests/serving/test_the_server_stays_small.py holds that.
 """
 
+from serve.http import Issuer, Limits, Problem, bound_socket, read_body
 from serve.server._access import Access, Pace
 from serve.server._answered import Answered, Collector
 from serve.server._app import create_app
-from serve.server._body import read_body
 from serve.server._challenger import CanaryLimits, Challenger
 from serve.server._keys import KeyFile, add_key
-from serve.server._limits import Limits
 from serve.server._metrics import Metrics
 from serve.server._model import ServedModel, open_model
-from serve.server._oidc import Issuer
 from serve.server._pool import Pool
-from serve.server._problem import Problem
 from serve.server._recorder import Recorder
-from serve.server._run import bound_socket, run
+from serve.server._run import run
 from serve.server._service import Service
 from serve.server._source import REQUIREMENTS, Source
 from serve.server._watch import Watch

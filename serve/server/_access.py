@@ -10,10 +10,9 @@ import time
 from collections import OrderedDict
 
 from homologate.errors import RefusedError
+from serve.http import Issuer, Problem
 from serve.server._asked import Asked
 from serve.server._keys import PREFIX, KeyFile
-from serve.server._oidc import Issuer
-from serve.server._problem import Problem
 
 __all__ = ["Access", "Pace"]
 
@@ -45,7 +44,7 @@ class Access:
             if name is not None:
                 return f"key:{name}"
         elif self.issuer is not None and credential:
-            return f"oidc:{await self.issuer.caller(credential)}"
+            return f"oidc:{(await self.issuer.person(credential)).id}"
         raise Problem(401, self._refusal(bool(key or credential)))
 
     def _refusal(self, shown: bool) -> RefusedError:

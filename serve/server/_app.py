@@ -14,10 +14,10 @@ from starlette.responses import JSONResponse, Response
 
 from homologate.errors import HomologateError, UsageError
 from homologate.scorer.collector import MOST_COMPONENT
+from serve.http import Problem, problem_of
 from serve.server._guard import Guard
 from serve.server._judging import invocations, score
 from serve.server._metrics import CONTENT_TYPE
-from serve.server._problem import Problem, problem_of
 from serve.server._schemas import TEXT, ErrorBody, InvocationResponse, ScoreRequest, ScoreResponse
 from serve.server._service import Service
 from serve.server._wire import JSON
@@ -169,10 +169,21 @@ def _add_status_pages(app: FastAPI, service: Service) -> None:
             raise Problem(404, UsageError(nothing, next_command="homologate serve --challenger Staging"))
         return JSONResponse(found)
 
+    @app.get("/v1/caller", responses={401: _ERRORS[401]})
+    async def caller(request: Request) -> JSONResponse:
+        """Who the server takes the caller for (null where anybody may ask), and what one request may hold."""
+        limits = service.limits
+        told = {"texts": limits.texts, "characters": limits.characters, "body_bytes": limits.body_bytes}
+        return JSONResponse({"caller": request.state.caller, "limits": told, "feedback": "/v1/feedback" in _paths(app)})
+
     @app.get("/metrics", response_class=Response)
     async def metrics() -> Response:
         """Counts for Prometheus."""
         return Response(service.metrics.page(), media_type=CONTENT_TYPE)
+
+
+def _paths(app: FastAPI) -> set[str]:
+    return {str(getattr(route, "path", "")) for route in app.routes}
 
 
 async def _problem(_: Request, error: Exception) -> Response:
@@ -182,9 +193,8 @@ async def _problem(_: Request, error: Exception) -> Response:
 
 async def _no_such_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 (registered for it)
-    routes = sorted({str(getattr(route, "path", "")) for route in request.app.routes})
     problem = Problem(
         error.status_code,
-        UsageError(f"{request.method} {request.url.path!r:.100}: {error.detail}", legal=routes),
+        UsageError(f"{request.method} {request.url.path!r:.100}: {error.detail}", legal=sorted(_paths(request.app))),
     )
     return Response(problem.body, problem.status, {**dict(error.headers or {}), "content-type": JSON})

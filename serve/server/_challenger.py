@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from homologate.scorer import Answer, InputFault
-from serve.server import _log
+from serve.http import _log
 from serve.server._answered import Answered, Collector
 from serve.server._asked import Asked
 from serve.server._beside import Beside, percentile, wilson

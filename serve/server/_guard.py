@@ -12,24 +12,13 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from homologate.errors import RefusedError
+from serve.http import CONNECTION, Connection, Left, Problem, problem_of, security_headers
 from serve.server._asked import Asked
 from serve.server._judging import DOORS, Reply
-from serve.server._problem import Left, Problem, problem_of
-from serve.server._protocol import CONNECTION, Connection
 from serve.server._recorder import OPEN_PATHS
 from serve.server._service import Service
 
 __all__ = ["Guard"]
-
-_SECURITY = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-    (b"cache-control", b"no-store"),
-]
-_TLS_ONLY = (b"strict-transport-security", b"max-age=31536000")
 
 
 def _names() -> Iterator[str]:
@@ -52,7 +41,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self.app, self.service = app, service
-        self._always = [*_SECURITY, *([_TLS_ONLY] if service.tls else [])]
+        self._always = security_headers(tls=service.tls)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -88,11 +77,7 @@ class Guard:
 
     async def _admit(self, asked: Asked, scope: Scope) -> None:
         service = self.service
-        if service.hosts is not None:
-            host = asked.said(b"host")
-            if _host_name(host) not in service.hosts:
-                legal = sorted(service.hosts)
-                raise Problem(421, RefusedError(f"this server is not {host!r:.100}", place="header Host", legal=legal))
+        service.hosts.check(asked.said(b"host"))
         if asked.path in OPEN_PATHS:
             return
         if client := scope.get("client"):
@@ -129,8 +114,3 @@ class Guard:
 async def _send_problem(problem: Problem, send: Send) -> None:
     await send({"type": "http.response.start", "status": problem.status, "headers": problem.headers})
     await send({"type": "http.response.body", "body": problem.body})
-
-
-def _host_name(host: str) -> str:
-    """`[::1]:5000` → `[::1]`, `localhost:5000` → `localhost`."""
-    return (host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]).lower()

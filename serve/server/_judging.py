@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from homologate.errors import DataError
 from homologate.scorer import Answer
+from serve.http import read_body
 from serve.server._asked import Asked
-from serve.server._body import read_body
 from serve.server._model import ServedModel
 from serve.server._schemas import ScoreRequest
 from serve.server._service import Service

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 
 from homologate.errors import ServiceError
 from homologate.scorer import Answer, InputFault, Scorer
-from serve.server._problem import Problem
+from serve.http import Problem
 
 __all__ = ["Pool", "Ran"]
 

@@ -10,10 +10,9 @@ import asyncio
 import time
 from typing import Any, NamedTuple, Protocol
 
-from serve.server import _log
+from serve.http import Problem, _log
 from serve.server._asked import Asked
 from serve.server._metrics import Metrics
-from serve.server._problem import Problem
 
 __all__ = ["OPEN_PATHS", "ROUTES", "Finished", "Listener", "Recorder"]
 
@@ -22,7 +21,9 @@ EVERY_SECONDS = 0.05
 OPEN_PATHS = frozenset({"/ping", "/health", "/version", "/openapi.json"})
 """What a load balancer or a developer may read without a credential."""
 
-ROUTES = OPEN_PATHS | {"/invocations", "/v1/score", "/v1/challenger", "/v1/feedback", "/metrics"}
+ROUTES = OPEN_PATHS | {
+    "/invocations", "/v1/score", "/v1/caller", "/v1/challenger", "/v1/feedback", "/v1/queue", "/metrics",
+}  # fmt: skip
 """Every path there is; all others are told as one, so that a scanner cannot fill the counts."""
 
 

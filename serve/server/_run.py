@@ -1,119 +1,40 @@
-"""The process: sockets, TLS, patience with slow clients, and leaving without dropping a request."""
+"""The process of one server."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import functools
-import signal
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import uvicorn
-import uvloop
-
-from homologate.errors import ServiceError, UsageError
-from serve.server import _log
+from serve import http
 from serve.server._app import create_app
-from serve.server._protocol import KEEP_ALIVE_SECONDS, PatientProtocol
 from serve.server._service import Service
 from serve.server._watch import Watch
 
-__all__ = ["bound_socket", "run"]
-
-
-def bound_socket(host: str, port: int) -> socket.socket:
-    """A listening socket.
-
-    Raises:
-        ServiceError: the port is taken, or the address is not this machine's.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except (OSError, OverflowError) as error:
-        listener.close()
-        raise ServiceError(
-            f"cannot listen on {host} port {port}: {getattr(error, 'strerror', None) or error}",
-            legal="a free port; 0 takes any",
-            next_command="homologate serve --port 0",
-        ) from error
-    return listener
+__all__ = ["run"]
 
 
 def run(
     service: Service, listener: socket.socket, *, watches: Sequence[Watch] = (), tls: tuple[Path, Path] | None = None
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what was begun.
+    """Serve until SIGTERM or SIGINT, then finish what was begun. Raises as `serve.http.run`.
 
     Args:
         service: what answers.
         listener: a bound socket.
         watches: what meets new versions, where a reference moves.
         tls: certificate chain and private key, in PEM.
-
-    Raises:
-        UsageError: the certificate or the key cannot be read.
     """
-    config = uvicorn.Config(
+
+    def leaving() -> None:
+        service.draining = True
+
+    http.run(
         create_app(service),
-        http=functools.partial(PatientProtocol, service=service),  # type: ignore[arg-type]
-        ws="none",
-        loop="uvloop",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=int(service.limits.drain),
-        ssl_certfile=str(tls[0]) if tls else None,
-        ssl_keyfile=str(tls[1]) if tls else None,
+        listener,
+        limits=service.limits,
+        ready=lambda url: http.event("ready", url=url, model=service.model.facts()),
+        leaving=leaving,
+        beside=[watch.run for watch in watches],
+        tls=tls,
     )
-    try:
-        config.load()
-    except OSError as error:
-        legal = "a PEM certificate chain and its PEM key"
-        raise UsageError(f"TLS cannot be set up: {error}", place="--tls-cert, --tls-key", legal=legal) from error
-    uvloop.run(_serve(_Server(config, service), listener, watches))
-
-
-async def _serve(server: _Server, listener: socket.socket, watches: Sequence[Watch]) -> None:
-    watching = [asyncio.create_task(watch.run()) for watch in watches]
-    try:
-        await server.serve([listener])
-    finally:
-        for task in watching:
-            task.cancel()
-
-
-class _Server(uvicorn.Server):
-    """uvicorn, ending with 0 after a signal: being told to leave is how a server ends well."""
-
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
-        super().__init__(config)
-        self._service = service
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        address = sockets[0].getsockname() if sockets else ("", 0)
-        scheme = "https" if self._service.tls else "http"
-        host = f"[{address[0]}]" if ":" in address[0] else address[0]
-        _log.event("ready", url=f"{scheme}://{host}:{address[1]}", model=self._service.model.facts())
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._leave, number)
-        yield
-
-    def _leave(self, number: int) -> None:
-        if self._service.draining and number == signal.SIGINT:
-            self.force_exit = True
-        self._service.draining = True
-        self.should_exit = True
-        _log.event("leaving", signal=signal.Signals(number).name)

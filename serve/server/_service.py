@@ -11,17 +11,16 @@ from fastapi import FastAPI
 from homologate.errors import DataError
 from homologate.scorer import Answer, InputFault
 from homologate.scoring import faults_as_errors
+from serve.http import Hosts, Limits, Problem
 from serve.server._access import Access, Pace
 from serve.server._answered import Answered, Collector
 from serve.server._asked import Asked, Noted
 from serve.server._challenger import Challenger
-from serve.server._limits import Limits
 from serve.server._metrics import Metrics
 from serve.server._model import ServedModel
 from serve.server._occlusion import occluded
 from serve.server._place import RegistryFacts
 from serve.server._pool import Pool, Ran
-from serve.server._problem import Problem
 from serve.server._recorder import Recorder
 
 __all__ = ["Service"]
@@ -38,8 +37,8 @@ class Service:
     pace: Pace
     metrics: Metrics
     recorder: Recorder
-    hosts: frozenset[str] | None = None
-    """Host names a request may name; None means any."""
+    hosts: Hosts = field(default_factory=lambda: Hosts(None))
+    """The names a request may call this server by."""
     tls: bool = False
     draining: bool = False
     registry: RegistryFacts = field(default_factory=RegistryFacts)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from homologate.errors import HomologateError, ModelError, RefusedError
 from homologate.versions import ModelVersion, Reference, Registry
-from serve.server import _log
+from serve.http import _log
 from serve.server._metrics import Metrics
 from serve.server._model import ServedModel
 from serve.server._place import Place

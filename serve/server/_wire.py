@@ -16,8 +16,7 @@ import pydantic_core
 
 from homologate.errors import DataError
 from homologate.scorer.collector import MOST_COMPONENT
-from serve.server._limits import Limits
-from serve.server._problem import Problem
+from serve.http import Limits, Problem
 
 __all__ = ["FORMS", "Question", "checked_texts", "media_type", "parse_json", "read_invocation"]
 

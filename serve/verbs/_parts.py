@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from homologate.settings import Settings
     from serve.collector import Kept
+    from serve.http import Hosts, Issuer
     from serve.server import Access, Challenger, Limits, Metrics, Service, Watch
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -22,12 +23,10 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 def access(args: argparse.Namespace) -> Access:
     """The door, which may stand open on loopback only."""
     from homologate.errors import UsageError
-    from serve.server import Access, Issuer, KeyFile
+    from serve.server import Access, KeyFile
 
-    if bool(args.oidc_issuer) != bool(args.oidc_audience):
-        raise UsageError("an issuer and an audience go together", place="--oidc-issuer, --oidc-audience")
     keys = KeyFile(args.api_keys) if args.api_keys else None
-    access = Access(keys, Issuer(args.oidc_issuer, args.oidc_audience) if args.oidc_issuer else None)
+    access = Access(keys, issuer(args))
     if access.open and args.host not in LOOPBACK and not args.anybody:
         raise UsageError(
             f"{args.host} is reached from other machines, and nothing says who may ask",
@@ -36,6 +35,29 @@ def access(args: argparse.Namespace) -> Access:
             next_command="homologate key NAME --file keys.txt && homologate serve --api-keys keys.txt --host …",
         )
     return access
+
+
+def issuer(args: argparse.Namespace) -> Issuer | None:
+    """Whose bearer tokens are believed; None where none are."""
+    from homologate.errors import UsageError
+    from serve.http import Issuer
+
+    if bool(args.oidc_issuer) != bool(args.oidc_audience):
+        raise UsageError("an issuer and an audience go together", place="--oidc-issuer, --oidc-audience")
+    return Issuer(args.oidc_issuer, args.oidc_audience) if args.oidc_issuer else None
+
+
+def words(listed: str) -> list[str]:
+    """The type of an argument that is a list of names, parted by commas."""
+    return [word.strip().lower() for word in listed.split(",") if word.strip()]
+
+
+def positive(word: str) -> float:
+    """The type of an argument that is a number above 0."""
+    value = float(word)
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{word} is not a number above 0")
+    return value
 
 
 def collector(settings: Settings, metrics: Metrics) -> Kept | None:
@@ -82,11 +104,11 @@ def limits(args: argparse.Namespace, settings: Settings) -> Limits:
     )
 
 
-def hosts(args: argparse.Namespace, access: Access) -> frozenset[str] | None:
+def hosts(args: argparse.Namespace, *, open: bool) -> Hosts:
     """On loopback without a credential, a web page could ask through a name of its own that points here: not so."""
-    if args.allowed_hosts:
-        return frozenset(args.allowed_hosts)
-    return frozenset({"127.0.0.1", "localhost", "[::1]"}) if access.open and args.host in LOOPBACK else None
+    from serve import http
+
+    return http.Hosts(args.allowed_hosts or (http.LOOPBACK if open and args.host in LOOPBACK else None))
 
 
 def tls(args: argparse.Namespace) -> tuple[Path, Path] | None:

@@ -39,7 +39,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="of a version: its registered bytes (default), also complete evidence signed by trusted keys, or also the "
         "gate's decision that it may stand in that stage",
     )
-    model.add_argument("--poll", type=_seconds, default=15.0, metavar="S", help="seconds between looks at the registry")
+    model.add_argument(
+        "--poll", type=parts.positive, default=15.0, metavar="S", help="seconds between looks at the registry"
+    )
 
     beside = parser.add_argument_group("a version beside it")
     beside.add_argument("--challenger", metavar="REF", help="answers a sample too, unseen: a stage or a reference")
@@ -53,7 +55,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="what decides: each prediction by itself (default), or the caller, who then always meets the same version",
     )
     beside.add_argument("--canary-failing", type=_share, default=0.02, metavar="S", help="texts it may fail on")
-    beside.add_argument("--canary-slower", type=_seconds, default=2.0, metavar="N", help="times the champion's p95")
+    beside.add_argument(
+        "--canary-slower", type=parts.positive, default=2.0, metavar="N", help="times the champion's p95"
+    )
     beside.add_argument("--canary-disagreement", type=_share, default=0.2, metavar="S", help="texts judged differently")
 
     place = parser.add_argument_group("where")
@@ -70,8 +74,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     door.add_argument("--oidc-issuer", metavar="URL", help="believe bearer tokens of this issuer")
     door.add_argument("--oidc-audience", metavar="NAME", help="what its tokens must be for")
     door.add_argument("--anybody", action="store_true", help="let anybody ask, on any address")
-    door.add_argument("--allowed-hosts", type=_words, metavar="LIST", help="names a request may call this server by")
-    door.add_argument("--rate", type=_seconds, metavar="N", help="requests a second and caller (default: no limit)")
+    door.add_argument(
+        "--allowed-hosts", type=parts.words, metavar="LIST", help="names a request may call this server by"
+    )
+    door.add_argument(
+        "--rate", type=parts.positive, metavar="N", help="requests a second and caller (default: no limit)"
+    )
     door.add_argument("--burst", type=int, default=50, metavar="N", help="requests a caller may make at once")
 
     bounds = parser.add_argument_group("limits")
@@ -80,9 +88,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     bounds.add_argument("--max-characters", type=int, metavar="N", help="of one text (default: as the settings)")
     bounds.add_argument("--max-waiting", type=int, default=64, metavar="N", help="questions that may wait for a thread")
     bounds.add_argument("--max-connections", type=int, default=256, metavar="N", help="open at once")
-    bounds.add_argument("--deadline", type=_seconds, default=10.0, metavar="S", help="for one request")
-    bounds.add_argument("--patience", type=_seconds, default=10.0, metavar="S", help="for a client to send its request")
-    bounds.add_argument("--drain", type=_seconds, default=30.0, metavar="S", help="for requests in progress at the end")
+    bounds.add_argument("--deadline", type=parts.positive, default=10.0, metavar="S", help="for one request")
+    bounds.add_argument(
+        "--patience", type=parts.positive, default=10.0, metavar="S", help="for a client to send its request"
+    )
+    bounds.add_argument(
+        "--drain", type=parts.positive, default=30.0, metavar="S", help="for requests in progress at the end"
+    )
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
@@ -91,9 +103,9 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
     from homologate.settings import load_settings
     from homologate.versions import parse_reference
+    from serve.http._log import set_up, tell
     from serve.server import Metrics, Pace, Pool, Recorder, Service, Source, Watch, bound_socket
     from serve.server import run as serve
-    from serve.server._log import set_up, tell
     from serve.server._telemetry import open_telemetry
 
     settings = load_settings(args.settings)
@@ -121,7 +133,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             Recorder(metrics),
             collector=parts.collector(settings, metrics),
             pages=parts.pages(settings),
-            hosts=parts.hosts(args, access),
+            hosts=parts.hosts(args, open=access.open),
             tls=tls is not None,
         )
         set_up()
@@ -154,17 +166,6 @@ def _cores(words: str) -> list[int]:
     if not found:
         raise argparse.ArgumentTypeError(f"no core in {words!r}")
     return sorted(found)
-
-
-def _words(words: str) -> list[str]:
-    return [word.strip().lower() for word in words.split(",") if word.strip()]
-
-
-def _seconds(word: str) -> float:
-    value = float(word)
-    if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError(f"{word} is not a number above 0")
-    return value
 
 
 def _share(word: str) -> float:

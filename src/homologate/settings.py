@@ -38,6 +38,7 @@ __all__ = [
     "SplitSettings",
     "SyntheticSettings",
     "TrainingSettings",
+    "WebSettings",
     "WebhookSettings",
     "load_settings",
 ]
@@ -285,6 +286,27 @@ class MonitoringSettings(_Strict):
     )
 
 
+class WebSettings(_Strict):
+    """The words on the technicians' pages that depend on what is judged."""
+
+    title: str = Field("Component check", min_length=1, max_length=60, description="what the pages are called")
+    question: str = Field("Describe the component", min_length=1, description="above the one big field")
+    family: str = Field("Component family", description="above the optional second field")
+    example: str = Field(
+        "The rear brake hose burst at 4.1 MPa in the pressure test, below the 6.2 MPa that are required.",
+        min_length=1,
+        description="a text to try",
+    )
+    after_positive: str = Field(
+        "Do not fit it and do not sell it. Set it aside, keep this page with it, and have it tested.",
+        description="what to do next where the verdict is the positive label",
+    )
+    after_negative: str = Field(
+        "The verdict is one opinion and no release. Go on with the checks that the part needs anyway.",
+        description="what to do next where it is the negative one",
+    )
+
+
 class Settings(_Strict):
     """Everything a project decides, in one file."""
 
@@ -302,6 +324,7 @@ class Settings(_Strict):
     feedback: FeedbackSettings = FeedbackSettings()
     retraining: RetrainingSettings = RetrainingSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
+    web: WebSettings = WebSettings()
 
     def training_of(self, preset: str | None = None, **overrides: Any) -> TrainingSettings:
         """The training settings of `preset` with this file's, then the caller's, overrides on top.

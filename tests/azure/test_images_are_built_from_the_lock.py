@@ -9,7 +9,10 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -39,9 +42,32 @@ def test_an_image_runs_without_rights_says_what_it_is_and_brings_only_what_it_ne
 
 
 def test_the_serving_image_answers_when_its_steps_are_run(tiny_model: Path, tmp_path: Path) -> None:
+    opt = built("serving", tmp_path)
+    model = build(tiny_model, tmp_path / "model", reference={}, texts=["a lamp"], run_id="0" * 32, metadata={})
+    with running(opt, tmp_path, "serve", str(model)) as url, urlopen(f"{url}/health", timeout=2) as answer:
+        assert json.load(answer)["status"] == "ready"
+    assert not imports(opt, "torch")
+
+
+def test_the_web_image_answers_when_its_steps_are_run_and_holds_no_model(tmp_path: Path) -> None:
+    opt = built("web", tmp_path)
+    with running(opt, tmp_path, "web", "--server", "http://127.0.0.1:9") as url:
+        with urlopen(f"{url}/health", timeout=5) as answer:
+            assert json.load(answer) == {"status": "ready", "server": "away"}
+        with pytest.raises(HTTPError) as raised:
+            urlopen(url, timeout=5)
+        assert raised.value.code == 503
+        assert b"The scoring server is away" in raised.value.read()
+    assert not any(imports(opt, name) for name in ("torch", "onnxruntime", "mlflow", "pandas"))
+    # What it does for an Azure ML endpoint, in process.
+    assert imports(opt, "serve.feedback, serve.queue, serve.collector, azure.identity, azure.storage.blob")
+
+
+def built(image: str, tmp_path: Path) -> Path:
+    """What the first stage of an image makes, made here by its own steps."""
     root, opt = tmp_path / "src", tmp_path / "opt"
     root.mkdir()
-    text = (ROOT / "docker" / "serving.Dockerfile").read_text()
+    text = (ROOT / "docker" / f"{image}.Dockerfile").read_text()
     _, stage, _ = text.split("\nFROM ")
     environment = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "HOME": str(tmp_path)}
     environment |= {name: os.environ[name] for name in os.environ if name.startswith(("PIP_", "UV_", "SSL_"))}
@@ -57,26 +83,33 @@ def test_the_serving_image_answers_when_its_steps_are_run(tiny_model: Path, tmp_
             command = line.removeprefix("RUN ").replace("/opt/homologate", str(opt))
             done = subprocess.run(["bash", "-c", command], cwd=root, env=environment, capture_output=True, text=True)
             assert done.returncode == 0, f"{command}: {done.stderr[-1500:]}"
-    model = build(tiny_model, tmp_path / "model", reference={}, texts=["a lamp"], run_id="0" * 32, metadata={})
-    port = free_port()
-    words = [str(opt / "bin" / "homologate"), "serve", str(model), "--port", str(port)]
-    process = subprocess.Popen(words, cwd=tmp_path, env={"PATH": "/usr/bin:/bin"}, stderr=subprocess.DEVNULL)
+    return opt
+
+
+@contextmanager
+def running(opt: Path, folder: Path, *words: str) -> Iterator[str]:
+    """A command of what was made, with nothing around it; its address once it answers."""
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    command = [str(opt / "bin" / "homologate"), *words, "--port", str(port)]
+    process = subprocess.Popen(command, cwd=folder, env={"PATH": "/usr/bin:/bin"}, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
+        while True:
             try:
-                with urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as answer:
-                    assert json.load(answer)["status"] == "ready"
-                    break
+                urlopen(f"{url}/health", timeout=5).close()
+                break
             except OSError:
+                assert time.monotonic() < deadline, "it did not become ready"
                 time.sleep(0.1)
-        else:
-            pytest.fail("the server did not become ready")
+        yield url
     finally:
         process.terminate()
-        process.wait(20)
-    absent = subprocess.run([str(opt / "bin" / "python"), "-c", "import torch"], capture_output=True)
-    assert absent.returncode != 0
+        assert process.wait(20) == 0
+
+
+def imports(opt: Path, names: str) -> bool:
+    """Whether what was made can import these."""
+    return subprocess.run([str(opt / "bin" / "python"), "-c", f"import {names}"], capture_output=True).returncode == 0
 
 
 def test_the_github_workflows_fit_their_schema_and_hold_no_secret() -> None:

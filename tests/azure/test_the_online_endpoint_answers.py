@@ -19,11 +19,17 @@ from typing import Any
 import pytest
 import requests
 from loopback.azurite import free_port
+from loopback.issuer import issuing
+from loopback.scoring import servers
+from loopback.workspace import logged_in
+from waiting import until
 
 from homologate.attest import digest_of
+from homologate.collection import feedback, recent_of
 from homologate.local import program
 from homologate.model_directory import build
 from homologate.scorer import Scorer
+from homologate.settings import load_settings
 from serve.deploy import scoring_code
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -220,6 +226,46 @@ def told_to_azure(endpoint: str, collected: Collected, body: Any) -> tuple[list[
         time.sleep(0.05)
     inputs, outputs = sorted(mine, key=lambda table: "text" not in table[0])
     return inputs, outputs
+
+
+def test_technicians_ask_the_endpoint_and_disagree_under_their_verified_names(
+    endpoint: str, mounted: Path, tmp_path: Path
+) -> None:
+    """The web app asks as itself, keeps what it was answered, and takes feedback and queue from the settings' store."""
+    logged_in(tmp_path / "bin", "a token")
+    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    nobody = {
+        "PATH": path,
+        "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",
+        "AZURE_TOKEN_CREDENTIALS": "AzureCliCredential",
+    }
+    (tmp_path / "settings.yaml").write_text(json.dumps({"model": "parts", "home": str(tmp_path)}))
+    header = "X-MS-TOKEN-AAD-ID-TOKEN"
+    with issuing() as issuer, servers(lambda: tmp_path) as start, requests.Session() as browser:
+        words = ("--azure", "--server", f"{endpoint}/score", "--settings", tmp_path / "settings.yaml")
+        oidc = ("--token-header", header, "--oidc-issuer", issuer.url, "--oidc-audience", "homologate")
+        app = start(*words, *oidc, verb="web", environment=nobody)
+        browser.headers[header] = issuer.token(sub="7f3c", preferred_username="ada@plant.example")
+        empty = browser.get(f"{app.url}/queue", timeout=30).text
+        assert "<h1>Nothing to label</h1>" in empty
+        assert "That is not to say that the version is right about all of them" in empty
+        page = browser.post(app.url, data={"text": TEXTS[0]}, timeout=30)
+        assert page.status_code == 200, page.text
+        assert f"{digest_of(mounted / 'model')}</dd>" in page.text
+        assert "parts version 7" in page.text or "the model version 7" in page.text
+        assert '<ol class="strongest">' in page.text
+
+        def queued() -> str:
+            found = browser.get(f"{app.url}/queue", timeout=30).text
+            return found if TEXTS[0] in found else ""
+
+        assert "Which words are new to the version cannot be told" in until(queued, 10, "text in the queue")
+        told = browser.post(page.url, data={"label": "compliant", "note": "104 units"}, timeout=30)
+        assert "A second person reviews it" in told.text, told.text
+        assert TEXTS[0] not in browser.get(f"{app.url}/queue", timeout=30).text
+        (said,) = feedback(recent_of(load_settings(tmp_path / "settings.yaml")), "parts")
+        assert (said.by, said.label, said.version, said.review) == ("oidc:7f3c", "compliant", "7", None)
+        assert app.stop() == 0
 
 
 @pytest.mark.parametrize("approved", ["", f"sha256:{'0' * 64}"], ids=["nothing approved", "other bytes"])

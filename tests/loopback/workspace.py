@@ -94,10 +94,7 @@ class Workspace:
 
     def environment(self, bin_folder: Path) -> dict[str, str]:
         """What a shell on a build agent holds after `az login`: no secret, an `az` that gives tokens."""
-        bin_folder.mkdir(parents=True, exist_ok=True)
-        az = bin_folder / "az"
-        az.write_text(_AZ.format(token=self.token()), encoding="utf-8")
-        az.chmod(0o700)
+        logged_in(bin_folder, self.token())
         return {
             "MLFLOW_TRACKING_URI": self.tracking_uri,
             "REQUESTS_CA_BUNDLE": str(self.authority),
@@ -105,6 +102,14 @@ class Workspace:
             "AZUREML_CURRENT_CLOUD": "AzureCloud",
             "PATH": f"{bin_folder}:/usr/bin:/bin",
         }
+
+
+def logged_in(bin_folder: Path, token: str) -> None:
+    """Put an `az` that was logged in, and gives this token, into a folder for PATH."""
+    bin_folder.mkdir(parents=True, exist_ok=True)
+    az = bin_folder / "az"
+    az.write_text(_AZ.format(token=token), encoding="utf-8")
+    az.chmod(0o700)
 
 
 _AZ = """#!/bin/sh

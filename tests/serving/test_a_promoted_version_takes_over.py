@@ -7,7 +7,6 @@ import resource
 import socket
 import threading
 import uuid
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from loopback.registry import House
 from waiting import until
 
 from homologate.attest import digest_of
@@ -22,36 +22,6 @@ from homologate.errors import ModelError, RefusedError, StorageError, TrackingEr
 from homologate.versions import DIGEST_TAG, Reference, obtain, open_registry, parse_reference
 
 TEXT = "The lamp from lot 7 cracked below the limit at 61 units."
-
-
-class House:
-    """A registered model on a real MLflow server."""
-
-    def __init__(self, uri: str, name: str) -> None:
-        import mlflow
-
-        self.uri, self.name = uri, name
-        self.client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
-        self.client.create_registered_model(name)
-        experiment = self.client.create_experiment(name)
-        self.run = self.client.create_run(experiment).info
-
-    def register(self, directory: Path, *, digest: str | None = None, stage: str | None = None) -> str:
-        """Register a directory as homologate does; the number of the version."""
-        folder = f"model-{len(self.client.search_model_versions(f'name={self.name!r}'))}"
-        self.client.log_artifacts(self.run.run_id, str(directory), folder)
-        tags = {DIGEST_TAG: digest or digest_of(directory)}
-        source = f"{self.run.artifact_uri}/{folder}"
-        number = str(self.client.create_model_version(self.name, source, self.run.run_id, tags=tags).version)
-        if stage:
-            self.move(number, stage)
-        return number
-
-    def move(self, number: str, stage: str, archive: bool = True) -> None:
-        """Put a version in a stage."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            self.client.transition_model_version_stage(self.name, number, stage, archive_existing_versions=archive)
 
 
 @pytest.fixture
@@ -223,7 +193,7 @@ def test_the_version_in_staging_stands_beside_production_and_leaves_with_it(
     server.score(TEXT)
     until(lambda: server.health().json()["challenger"]["answers"] == 1, 10, "an answer of both")
     house.move(second, "Production")
-    assert server.await_event("model_replaced")["now"] == second
+    until(lambda: server.health().json()["model"]["version"] == second, 20, "second version")
     assert server.await_event("challenger_gone")["was"] == second
     assert server.health().json()["challenger"]["model"] is None
     assert server.score(TEXT).json()["model"]["version"] == second != first

@@ -4,89 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-import jwt
 import pytest
 import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
+from loopback.issuer import UNSIGNED, RealIssuer, issuing
 
 from homologate.cli import main
 from homologate.errors import UsageError
-from serve.server import Issuer, KeyFile, Pace, add_key
-from serve.server._problem import Problem
+from serve.server import Issuer, KeyFile, Pace, Problem, add_key
 
 TEXT = "The lamp from lot 7 cracked below the limit at 61 units."
-
-UNSIGNED = "no key at all"
-
-
-@dataclass
-class RealIssuer:
-    """An OpenID Connect issuer on loopback: discovery, published keys, signed tokens."""
-
-    url: str = ""
-    fetches: int = 0
-    keys: dict[str, rsa.RSAPrivateKey] = field(default_factory=dict)
-
-    def turn(self, kid: str) -> None:
-        """Publish one more key."""
-        self.keys[kid] = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-    def token(self, kid: str = "k1", key: Any = None, algorithm: str = "RS256", **claims: Any) -> str:
-        """A token of this issuer for `homologate`, with other claims where given; None takes a claim away."""
-        now = int(time.time())
-        told = {"iss": self.url, "aud": "homologate", "sub": "ada", "exp": now + 300, "iat": now} | claims
-        kept = {name: value for name, value in told.items() if value is not None}
-        return jwt.encode(
-            kept, None if key is UNSIGNED else key or self.keys[kid], algorithm=algorithm, headers={"kid": kid}
-        )
-
-    def page(self, path: str) -> Any:
-        """What GET answers."""
-        if path == "/.well-known/openid-configuration":
-            return {"issuer": self.url, "jwks_uri": f"{self.url}/keys"}
-        self.fetches += 1
-        return {
-            "keys": [
-                {**json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key())), "kid": kid, "use": "sig"}
-                for kid, key in self.keys.items()
-            ]
-        }
 
 
 @pytest.fixture(scope="module")
 def issuer() -> Iterator[RealIssuer]:
-    made = RealIssuer()
-    made.turn("k1")
-
-    class Pages(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = json.dumps(made.page(self.path)).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Pages) as http:
-        made.url = f"http://127.0.0.1:{http.server_address[1]}"
-        threading.Thread(target=http.serve_forever, daemon=True).start()
+    with issuing() as made:
         yield made
-        http.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +67,16 @@ def test_a_key_is_taken_from_either_header_and_names_the_caller_in_the_log(
     response = ask(guarded, Authorization=f"Bearer {keys[1]}")
     assert response.status_code == 200
     assert guarded.told(response)["caller"] == "key:line-3"
+
+
+def test_a_caller_is_told_who_they_are_taken_for_and_what_they_may_ask(
+    guarded: Any, server: Any, keys: tuple[Path, str]
+) -> None:
+    told = requests.get(f"{guarded.url}/v1/caller", headers={"X-API-Key": keys[1]}, timeout=10).json()
+    limits = {"texts": 1000, "characters": 20_000, "body_bytes": 1 << 20}
+    assert told == {"caller": "key:line-3", "limits": limits, "feedback": False}
+    assert requests.get(f"{guarded.url}/v1/caller", timeout=10).status_code == 401
+    assert requests.get(f"{server.url}/v1/caller", timeout=10).json()["caller"] is None
 
 
 def test_a_wrong_key_is_refused(guarded: Any, keys: tuple[Path, str]) -> None:
@@ -172,6 +124,8 @@ def test_a_token_of_the_issuer_is_believed_and_names_the_caller(guarded: Any, is
     assert response.status_code == 200, response.text
     response = ask(guarded, Authorization=f"Bearer {issuer.token(azp='inspection-app')}")
     assert guarded.told(response)["caller"] == "oidc:inspection-app"
+    response = ask(guarded, Authorization=f"Bearer {issuer.token(azp='inspection-app', name='Ada')}")
+    assert guarded.told(response)["caller"] == "oidc:ada", "two people who use one application are two people"
 
 
 @pytest.mark.parametrize(
@@ -209,18 +163,18 @@ def test_made_up_key_ids_do_not_make_the_server_hammer_the_issuer(guarded: Any, 
 def test_a_key_the_issuer_publishes_is_believed_and_one_it_withdraws_is_not(
     issuer: RealIssuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("serve.server._oidc.REFETCH_SECONDS", 0.0)
+    monkeypatch.setattr("serve.http._oidc.REFETCH_SECONDS", 0.0)
     believer = Issuer(issuer.url, "homologate")
-    assert asyncio.run(believer.caller(issuer.token("k1"))) == "ada"
+    assert asyncio.run(believer.person(issuer.token("k1"))).id == "ada"
     issuer.turn("k2")
-    assert asyncio.run(believer.caller(issuer.token("k2"))) == "ada"
+    assert asyncio.run(believer.person(issuer.token("k2"))).id == "ada"
     old = issuer.token("k1")
     kept, issuer.keys = issuer.keys, {"k2": issuer.keys["k2"]}
     issuer.turn("k3")
     try:
-        assert asyncio.run(believer.caller(issuer.token("k3"))) == "ada"
+        assert asyncio.run(believer.person(issuer.token("k3"))).id == "ada"
         with pytest.raises(Problem, match="not accepted"):
-            asyncio.run(believer.caller(old))
+            asyncio.run(believer.person(old))
     finally:
         issuer.keys = kept
 

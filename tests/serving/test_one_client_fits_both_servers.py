@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import requests
+from loopback.scoring import servers
 
 from homologate.local import Services, program
 from homologate.scorer import Scorer
@@ -150,6 +151,23 @@ def test_both_give_identical_answers_on_texts_of_every_kind(stock: str, server: 
     ]
     assert [row["label"] for row in found[0]] == [row["label"] for row in found[1]]
     assert max(abs(a["probability"] - b["probability"]) for a, b in zip(*found, strict=True)) < 1e-6
+
+
+def test_the_web_app_asks_the_stock_server_too_and_says_that_its_answers_have_no_id(
+    stock: str, expected: list[tuple[str, float]], tmp_path: Path
+) -> None:
+    with servers(lambda: tmp_path) as start, requests.Session() as browser:
+        app = start("--server", stock, verb="web")
+        page = browser.post(app.url, data={"text": TEXTS[0]}, timeout=30)
+        assert f'<h1 id="verdict">{expected[0][0]}</h1>' in page.text
+        assert "no id: this answer cannot be disputed or traced" in page.text
+        assert "cannot be disputed, and it cannot be traced" in page.text
+        assert "does not say which version answers" in page.text
+        assert '<ol class="strongest">' in page.text
+        assert browser.post(page.url, data={"label": "compliant"}, timeout=30).status_code == 403
+        several = browser.post(f"{app.url}/several", data={"texts": f"{TEXTS[0]}\n\u200b\n{TEXTS[1]}"}, timeout=30)
+        assert several.text.count('class="fault"') == 1, several.text
+        assert "To disagree needs a name" in browser.get(f"{app.url}/queue", timeout=30).text
 
 
 def assert_same(response: requests.Response, expected: list[tuple[str, float]]) -> None:

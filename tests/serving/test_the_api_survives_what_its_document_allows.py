@@ -20,6 +20,6 @@ def test_no_request_made_from_the_document_breaks_the_server_or_the_document(ser
     words += ["--checks", "all", "--exclude-checks", "positive_data_acceptance"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stdout[-4000:]
-    assert "7 selected" in done.stdout
+    assert "8 selected" in done.stdout
     assert server.score().status_code == 200
     assert server.memory() < before + 20

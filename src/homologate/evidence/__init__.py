@@ -7,6 +7,7 @@
     cards(facts…)                                    model card, data card and Responsible-AI page from those facts
     render(facts)                                    one self-contained page of HTML from facts of any kind
     moment(value)                                    a moment as people write it, the same on every page
+    highlighted(text, words)                         a text as markup, its words marked by their share
     stylesheet()                                     what those pages look like, for pages that shall look alike
     Resampler, Verdicts, measure, compare            the same intervals and metrics for other rooms that measure
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from homologate.evidence._intervals import Resampler
     from homologate.evidence._items import items_of, jsonl
     from homologate.evidence._metrics import Verdicts, compare, measure
-    from homologate.evidence._pages import moment, render, stylesheet
+    from homologate.evidence._pages import highlighted, moment, render, stylesheet
     from homologate.evidence._paired import Items, compare_items, mcnemar, paired_bootstrap, paired_items, read_items
     from homologate.evidence._scoring import TextScorer
     from homologate.evidence._verdicts import gain_in_words
@@ -46,6 +47,7 @@ __all__ = [
     "explain",
     "explain_scorer",
     "gain_in_words",
+    "highlighted",
     "items_of",
     "jsonl",
     "mcnemar",
@@ -73,6 +75,7 @@ _HOMES = {
     "explain": "_explain",
     "explain_scorer": "_explain",
     "gain_in_words": "_verdicts",
+    "highlighted": "_pages",
     "items_of": "_items",
     "jsonl": "_items",
     "mcnemar": "_paired",

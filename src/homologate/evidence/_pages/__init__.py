@@ -8,7 +8,7 @@ not say, and the same facts give the same bytes.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from homologate.errors import DataError
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["KINDS", "moment", "render", "stylesheet"]
+__all__ = ["KINDS", "highlighted", "moment", "render", "stylesheet"]
 
 SCHEMA = 1
 KINDS = {
@@ -64,6 +64,13 @@ def stylesheet() -> str:
     from importlib.resources import files
 
     return files(__name__).joinpath("templates", "style.css").read_text(encoding="utf-8")
+
+
+def highlighted(text: str, words: Sequence[tuple[int, int, float]]) -> str:
+    """A text as markup in which each word `(start, end, share)` is marked by how much and which way it weighs."""
+    from homologate.evidence._pages._format import highlighted as marked
+
+    return marked({"text": text, "words": words, "shortened": False})
 
 
 def moment(value: object) -> str:

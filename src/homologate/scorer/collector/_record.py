@@ -45,7 +45,7 @@ MOST_WORDS = 5
 class Judge:
     """The version that answered and the door it stood behind.
 
-    `labels` is `(negative, positive)`; `door` is one of `server`, `pyfunc`, `batch`, `spark`, `edge`. `role` is
+    `labels` is `(negative, positive)`; `door` is one of `server`, `pyfunc`, `batch`, `spark`, `edge`, `web`. `role` is
     `champion` or `canary` where somebody got the answer, `shadow` where only this record has it, under the prediction
     id of the answer it stands beside.
     """

@@ -12,19 +12,28 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from typing import Any
+from typing import Any, NamedTuple
 
 import jwt
 
 from homologate.errors import RefusedError, ServiceError, UsageError
-from serve.server._problem import Problem
+from serve.http._problem import Problem
 
-__all__ = ["Issuer"]
+__all__ = ["Issuer", "Person"]
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 LEEWAY_SECONDS = 30
 REFETCH_SECONDS = 10.0
 PATIENCE_SECONDS = 5.0
+_PERSONAL = ("preferred_username", "upn", "email", "name")
+"""Claims that only a token about a person has, the one that people recognise first."""
+
+
+class Person(NamedTuple):
+    """Who a token is about: `id` names them for ever, `told` is what people call them and may change."""
+
+    id: str
+    told: str
 
 
 class Issuer:
@@ -44,8 +53,10 @@ class Issuer:
         self._fetched = -REFETCH_SECONDS
         self._fetching = asyncio.Lock()
 
-    async def caller(self, token: str) -> str:
+    async def person(self, token: str) -> Person:
         """Who holds `token`: its `sub`, or the application (`azp`, `appid`) where a program asks for itself.
+
+        A token that speaks of a person is the person's, whichever application fetched it for them.
 
         Raises:
             Problem: 401, the token is not to be believed; 503, the issuer's keys cannot be had.
@@ -72,7 +83,11 @@ class Issuer:
                     legal=f"a token of {self.url} for {self.audience}",
                 ),
             ) from None
-        return str(claims.get("azp") or claims.get("appid") or claims["sub"])
+        told = next((str(claims[name]) for name in _PERSONAL if isinstance(claims.get(name), str)), None)
+        if told is None and "scp" not in claims:
+            program = str(claims.get("azp") or claims.get("appid") or claims["sub"])
+            return Person(program, program)
+        return Person(str(claims["sub"]), told or str(claims["sub"]))
 
     async def _key(self, kid: str) -> jwt.PyJWK:
         if kid not in self._keys:

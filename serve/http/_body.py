@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Protocol
+
+from starlette.types import Receive
 
 from homologate.errors import DataError
-from serve.server._asked import Asked
-from serve.server._limits import Limits
-from serve.server._problem import Left, Problem
+from serve.http._limits import Limits
+from serve.http._problem import Left, Problem
 
 __all__ = ["read_body"]
 
@@ -15,7 +17,16 @@ POLITE = 16
 """How many times the limit is read and thrown away, so that a client still sending hears why it was refused."""
 
 
-async def read_body(asked: Asked, limits: Limits) -> bytes:
+class Incoming(Protocol):
+    """A request whose body is to come."""
+
+    receive: Receive
+
+    def said(self, name: bytes, default: str = "") -> str:
+        """One field of the header as text."""
+
+
+async def read_body(asked: Incoming, limits: Limits) -> bytes:
     """Read the whole body; never keep more than `limits.body_bytes` of it.
 
     Raises:

@@ -13,9 +13,9 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from homologate.errors import DataError
-from serve.server import _log
-from serve.server._problem import Problem
-from serve.server._service import Service
+from serve.http import _log
+from serve.http._limits import Limits
+from serve.http._problem import Problem
 
 __all__ = ["CONNECTION", "KEEP_ALIVE_SECONDS", "Connection", "PatientProtocol"]
 
@@ -68,9 +68,9 @@ class _Joining:
 class PatientProtocol(HttpToolsProtocol):
     """See the module."""
 
-    def __init__(self, *args: Any, service: Service, **named: Any) -> None:
+    def __init__(self, *args: Any, limits: Limits, **named: Any) -> None:
         super().__init__(*args, **named)
-        self._limits = service.limits
+        self._limits = limits
         self._connection = Connection()
         self._extensions = {CONNECTION: self._connection}
         self._heading, self._header_bytes = False, 0
