@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from homologate.errors import DataError
-from homologate.tracking import Tracker, runs_with
+from homologate.tracking import StepRun, Tracker, runs_with
 from serve.monitor._finding import DRIFT, Finding
 from serve.monitor._windows import Window
 
@@ -23,10 +23,16 @@ _CODES = {"drift": 1.0, "no drift": 0.0, "cannot tell": -1.0}
 
 
 def standing(tracker: Tracker, tags: Mapping[str, str], window: Window) -> Run | None:
-    """The run that stands for a window of the version these tags name; None where there is none."""
+    """The run that stands for a window of the version these tags name; None where there is none.
+
+    The newest stands, and supersedes the others here: those before late records, that of a monitor which judged at the
+    same time, and what a monitor left that died before it could.
+    """
     about = {"homologate.monitor.window": window.name, "homologate.monitor.period": window.period}
-    found = runs_with(tracker, {**tags, **about})
-    return next((run for run in found if SUPERSEDED not in run.data.tags), None)
+    found = [run for run in runs_with(tracker, {**tags, **about}) if SUPERSEDED not in run.data.tags]
+    for older in found[1:]:
+        StepRun(tracker.client, older, tracker.place.uri).tags({SUPERSEDED: found[0].info.run_id})
+    return found[0] if found else None
 
 
 def findings_of(tracker: Tracker, model: str, version: str, most: int = 100) -> list[Finding]:

@@ -23,7 +23,7 @@ from serve.monitor._finding import CANNOT_TELL, DRIFT, NO_DRIFT, Finding, Verdic
 from serve.monitor._judge import Rules, Subject, judge, since
 from serve.monitor._notes import EARLIEST, notes_of
 from serve.monitor._observed import observe
-from serve.monitor._stored import FACTS, PAGE, SUPERSEDED, findings_of, metrics_of, past_of, read_finding, standing
+from serve.monitor._stored import FACTS, PAGE, findings_of, metrics_of, past_of, read_finding, standing
 from serve.monitor._windows import Window, window_of, windows_before
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ class Monitor:
         more: Mapping[str, Any],
         page: str | None,
     ) -> Finding:
-        """Write the run whole, then let it supersede the one that stood."""
+        """Write the run whole; as the newest it then supersedes the one that stood."""
         from homologate.evidence import render
 
         params = {"window": window.name, "period": window.period, **self.settings.model_dump(exclude={"webhook"})}
@@ -227,8 +227,7 @@ class Monitor:
             values, moment = metrics_of(finding), window.end + timedelta(milliseconds=late)
             run.metrics(values, window.number, moment)
         series.metrics(values, window.number, moment)
-        if earlier is not None:
-            StepRun(self.tracker.client, earlier, self.tracker.place.uri).tags({SUPERSEDED: run.id})
+        standing(self.tracker, self._tags("window"), window)
         return finding
 
     def _history(self, window: Window) -> list[Finding]:

@@ -12,7 +12,7 @@ from homologate.steps.context import Context
 from homologate.tracking import STEP_TAG
 from serve.retrain._gate import Gate
 
-__all__ = ["CAUSE_TAG", "REQUEST_TAG", "STEP", "Before", "before", "may_start"]
+__all__ = ["CAUSE_TAG", "REQUEST_TAG", "STEP", "Before", "before", "may_go_on", "may_start"]
 
 STEP = "retrain"
 CAUSE_TAG, REQUEST_TAG = "homologate.cause", "homologate.request"
@@ -56,7 +56,7 @@ def may_start(cause: str, earlier: list[Before], gate: Gate, settings: Retrainin
         state = gate.state(run.request) if run.request else None
         place = f"run {run.run_id}"
         if run.status == "RUNNING":
-            raise RefusedError("a retraining is running", place=place, next_command="wait for it")
+            raise _running(run)
         if run.cause == cause and run.status == "FINISHED":
             raise RefusedError(
                 f"this cause had its retraining{f', request {run.request} ({state})' if run.request else ''}",
@@ -83,6 +83,25 @@ def may_start(cause: str, earlier: list[Before], gate: Gate, settings: Retrainin
             place=f"run {earlier[0].run_id}",
             legal=f"after {earlier[0].ended + pause:%Y-%m-%d %H:%M} UTC (retraining.pause_days, doubled each time)",
         )
+
+
+def may_go_on(run_id: str, runs: list[Before]) -> None:
+    """Return where no retraining that began before this one runs too: two may have asked at the same moment.
+
+    Args:
+        run_id: of the retraining that has just begun.
+        runs: newest first, this one among them.
+
+    Raises:
+        RefusedError: another was first.
+    """
+    first = [run for run in runs if run.status == "RUNNING"][-1:]
+    if first and first[0].run_id != run_id:
+        raise _running(first[0])
+
+
+def _running(run: Before) -> RefusedError:
+    return RefusedError("a retraining is running", place=f"run {run.run_id}", next_command="wait for it")
 
 
 def _before(run: Any) -> Before:

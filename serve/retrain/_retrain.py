@@ -16,7 +16,7 @@ from serve.feedback import directory_of
 from serve.retrain._cause import Cause
 from serve.retrain._comparison import compare_versions, outcomes
 from serve.retrain._gate import Gate
-from serve.retrain._history import CAUSE_TAG, REQUEST_TAG, STEP, before, may_start
+from serve.retrain._history import CAUSE_TAG, REQUEST_TAG, STEP, before, may_go_on, may_start
 from serve.retrain._material import EXCLUDED, Material, Row, gather, suspicious, told, write
 from serve.retrain._page import page, reason
 from serve.retrain._slices import must_be_labelled, slices_of
@@ -53,6 +53,7 @@ def retrain(context: Context, cause: Cause, chosen: TrainingSettings, *, stage: 
     champion = directory_of(settings, cause.version)
     params = {"model": settings.model, "cause": cause.kind, "champion": cause.version, "preset": settings.preset}
     with context.tracker.step(STEP, params=params) as run:
+        may_go_on(run.id, before(context))
         run.tags({CAUSE_TAG: cause.id, "homologate.reason": cause.says, **cause.tags})
         corrections = Path(settings.home) / "retrain" / f"{cause.id}.csv"
         corrections.parent.mkdir(parents=True, exist_ok=True)

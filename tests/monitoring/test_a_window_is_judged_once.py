@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from homologate.collection import Reading, Remark, record_feedback, ship
 from homologate.tracking import Tracker, runs_with
-from serve.monitor import DRIFT, NO_DRIFT, Finding, Monitor, findings_of
+from serve.monitor import DRIFT, NO_DRIFT, Finding, Monitor, Watched, _watch, findings_of
 from tests.monitoring.conftest import DAY, NAME, VERSION, Production, usual
 
 NEXT = DAY + timedelta(days=1)
@@ -52,6 +53,29 @@ def test_late_records_judge_the_window_again_and_supersede_the_older_run(
     assert new["homologate.monitor.supersedes"] == early.finding.run_id
     assert findings_of(tracker, NAME, VERSION) == [late.finding]
     assert monitor.visit(NEXT)[0].reused
+
+
+def test_two_monitors_at_once_leave_one_finding(
+    monitor: Monitor, production: Production, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    production.answer(usual(250, seed=9))
+    second: list[Watched] = []
+    judged, inside = _watch.judge, iter([True])
+
+    def judge(*given: Any, **more: Any) -> Finding:
+        """The other looks, finds nothing, judges and writes, while the one is at it."""
+        if next(inside, False):
+            second.extend(monitor.visit(NEXT))
+        return judged(*given, **more)
+
+    monkeypatch.setattr(_watch, "judge", judge)
+    first = monitor.visit(NEXT)
+    assert [seen.reused for seen in (*first, *second)] == [False, False]
+    assert findings_of(tracker, NAME, VERSION) == [first[0].finding]
+    assert monitor.visit(NEXT)[0].reused
+    tracker.client.delete_tag(second[0].finding.run_id, "homologate.monitor.superseded_by")  # as if it had died before
+    assert monitor.visit(NEXT)[0].reused
+    assert findings_of(tracker, NAME, VERSION) == [first[0].finding]
 
 
 def test_records_that_vanish_do_not_take_a_finding_back(monitor: Monitor, production: Production) -> None:

@@ -19,7 +19,7 @@ from serve.monitor import Cause as WhatDrifted
 from serve.retrain import Cause, may_start
 from serve.retrain._comparison import better, compare_versions, no_worse
 from serve.retrain._gate import Gate as RealGate
-from serve.retrain._history import Before
+from serve.retrain._history import Before, may_go_on
 from serve.retrain._material import Material, Row, gather, suspicious, write
 from serve.retrain._page import page, reason
 from serve.retrain._slices import must_be_labelled, slices_of
@@ -163,6 +163,15 @@ def test_a_retraining_does_not_begin(earlier: list[Before], states: dict[str, st
 )
 def test_a_retraining_begins(earlier: list[Before], states: dict[str, str]) -> None:
     may_start("cause", earlier, Gate(**states), RetrainingSettings(), NOW)  # type: ignore[arg-type]
+
+
+def test_of_two_that_begin_at_the_same_moment_the_first_goes_on() -> None:
+    first, second = (before(status="RUNNING")._replace(run_id=name) for name in ("first", "second"))
+    ended = before()
+    may_go_on(first.run_id, [second, first, ended])
+    with pytest.raises(RefusedError, match="a retraining is running") as refused:
+        may_go_on(second.run_id, [second, first, ended])
+    assert refused.value.place == "run first"
 
 
 def test_a_kept_promise_is_no_cause_and_a_broken_one_is_one_cause() -> None:
