@@ -17,6 +17,7 @@ class Limits:
         characters: the most characters of one text; a longer one is a fault, not a description.
         waiting: pieces of work that may wait for a thread; beyond them a request is refused with 429.
         deadline: seconds a request may take, waiting included; beyond them 503 (not begun) or 504 (begun).
+        explain: seconds the slow explanation of an answer may take of them; beyond, the answer goes without it.
         patience: seconds a client may take to send its header, and again its body; beyond them 408.
         connections: open connections; beyond them a new one is closed at once.
         drain: seconds that requests in progress have to finish after SIGTERM.
@@ -29,6 +30,7 @@ class Limits:
     characters: int = 20_000
     waiting: int = 64
     deadline: float = 10.0
+    explain: float = 5.0
     patience: float = 10.0
     connections: int = 256
     drain: float = 30.0

@@ -37,6 +37,7 @@ class Asked:
         caller: the caller's name, once the door knows it; None where anybody may ask.
         client: the address it came from.
         families: of what is asked about, one a text, or none where the caller named none; kept, never judged.
+        explained_by: the method whose words the answer carries, where words were asked for.
         came_at: seconds since 1970; `begun` the same moment on the clock that only runs forward.
     """
 
@@ -45,6 +46,7 @@ class Asked:
         "caller",
         "came_at",
         "client",
+        "explained_by",
         "families",
         "header",
         "method",
@@ -64,6 +66,7 @@ class Asked:
         self.came_at, self.begun = time.time(), time.perf_counter()
         self.caller: str | None = None
         self.client = "unknown"
+        self.explained_by = "shares"
         self.families: Sequence[str] = ()
         self.noted: Noted | None = None
 

@@ -44,7 +44,7 @@ async def score(service: Service, asked: Asked) -> Reply:
     model, (answer,) = await service.judge(asked, texts, bool(question.explain), occlude=occlude)
     told = _scored(answer, model, asked.request_id)
     if question.explain:
-        told["explained_by"] = "occlusion" if occlude else "shares"
+        told["explained_by"] = asked.explained_by
     return Reply(_encode(told), model)
 
 

@@ -71,7 +71,9 @@ class ScoreResponse(BaseModel):
     words: list[WordShare] | None = Field(None, description="only on request")
     bias: float | None = Field(None, description="bias + remainder + every contribution = the logit; only on request")
     remainder: float | None = Field(None, description="what the marks around the text carry; only on request")
-    explained_by: Literal["shares", "occlusion"] | None = Field(None, description="only on request")
+    explained_by: Literal["shares", "occlusion"] | None = Field(
+        None, description="only on request; `shares` too where occlusion was not ready in time (--explain-within)"
+    )
     model: ModelFacts
 
     model_config = ConfigDict(

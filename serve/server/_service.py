@@ -91,8 +91,7 @@ class Service:
                 ran = await self.pool.answers(champion.scorer, texts, explain, deadline)
             answers = ran.answers
             if occlude:
-                left = self.limits.deadline - (time.perf_counter() - asked.begun)
-                answers = [await occluded(self.pool, model.scorer, texts[0], answers[0], left)]
+                answers = [await self._occluded(asked, model, texts[0], answers[0])]
         asked.noted = Noted(model, role, [answer.label for answer in answers], answers[0].probability, explain)
         if self.collector is not None:
             at, seconds, who = asked.came_at, time.perf_counter() - asked.begun, asked.caller
@@ -101,6 +100,16 @@ class Service:
         if self.challenger is not None:
             self.challenger.answered(asked, texts, answers, champion, model, ran.seconds)
         return model, answers
+
+    async def _occluded(self, asked: Asked, model: ServedModel, text: str, answer: Answer) -> Answer:
+        """The answer with occlusion's words, or as it is where they are not ready in time: a verdict waits for none."""
+        left = min(self.limits.explain, self.limits.deadline - (time.perf_counter() - asked.begun))
+        try:
+            explained = await occluded(self.pool, model.scorer, text, answer, left)
+        except Problem:
+            return answer
+        asked.explained_by = "occlusion"
+        return explained
 
     async def _tried(
         self, other: ServedModel, champion: ServedModel, texts: list[str], explain: bool, deadline: float

@@ -96,6 +96,7 @@ def limits(args: argparse.Namespace, settings: Settings) -> Limits:
         characters=args.max_characters or settings.data.max_text_characters,
         waiting=args.max_waiting,
         deadline=args.deadline,
+        explain=args.explain_within,
         patience=args.patience,
         connections=args.max_connections,
         drain=args.drain,

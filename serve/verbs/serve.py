@@ -90,6 +90,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     bounds.add_argument("--max-connections", type=int, default=256, metavar="N", help="open at once")
     bounds.add_argument("--deadline", type=parts.positive, default=10.0, metavar="S", help="for one request")
     bounds.add_argument(
+        "--explain-within",
+        type=parts.positive,
+        default=5.0,
+        metavar="S",
+        help="for the slow explanation; beyond, the answer goes with the words of its own graph (default: 5)",
+    )
+    bounds.add_argument(
         "--patience", type=parts.positive, default=10.0, metavar="S", help="for a client to send its request"
     )
     bounds.add_argument(

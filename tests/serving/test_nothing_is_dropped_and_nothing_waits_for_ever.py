@@ -71,6 +71,12 @@ def test_work_stops_when_the_client_leaves(busy: Any) -> None:
     assert busy.metric("homologate_verdicts_total") == judged
 
 
+def test_a_late_explanation_costs_no_verdict(serve: Callable[..., Any], slow_directory: Path) -> None:
+    told = serve(slow_directory, "--explain-within", "0.02").score(TEXT * 8, explain="occlusion")
+    assert (told.status_code, told.json()["explained_by"]) == (200, "shares")
+    assert told.json()["words"]
+
+
 def test_a_slow_explanation_stops_when_the_client_leaves(busy: Any) -> None:
     left = busy.metric("homologate_clients_left_total")
     body = b'{"text": "%s", "explain": "occlusion"}' % (TEXT * 8).encode()
