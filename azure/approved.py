@@ -1,7 +1,7 @@
 """The judged model directory inside a deployment of Azure ML: found, held to the digest that was approved, and opened.
 
-Shipped beside each scoring script with two files of the project (`homologate/errors.py`, `homologate/attest/digest.py`)
-and nothing else: the scorer comes out of the directory itself, after its bytes were verified.
+Shipped beside each scoring script with a few files of the project (`serve/deploy/_code.py` names them) and nothing
+else: the scorer comes out of the directory itself, after its bytes were verified.
 """
 
 from __future__ import annotations

@@ -13,12 +13,16 @@ COPY registry_promotion registry_promotion
 COPY serve serve
 RUN /opt/homologate/bin/uv pip install --no-cache --python /opt/homologate/bin/python --no-deps .
 RUN /opt/homologate/bin/pip uninstall --yes uv
+ARG COMMIT=unknown
+COPY docker/sbom.py docker/
+RUN /opt/homologate/bin/python docker/sbom.py homologate-web "${COMMIT}" >/opt/homologate/sbom.cdx.json
 
 FROM python:3.11-slim
 ARG COMMIT=unknown
 LABEL org.opencontainers.image.title="homologate-web" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.revision="${COMMIT}" \
+      org.cyclonedx.sbom="/opt/homologate/sbom.cdx.json" \
       org.opencontainers.image.description="The technicians' pages in front of a scoring server"
 RUN useradd --system --uid 10001 --no-create-home homologate
 COPY --from=build /opt/homologate /opt/homologate

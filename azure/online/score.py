@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import traceback
 import uuid
 from typing import Any
 
@@ -110,7 +111,9 @@ def _told(error: Exception) -> dict[str, Any]:
     names = ("problem", "place", "legal", "next_command")
     problem, place, legal, after = (getattr(error, name, None) for name in names)
     if problem is None:
-        log.exception("the request could not be answered")
+        # Kind and place alone: a message, and a traceback with it, may quote a text.
+        trace = traceback.extract_tb(error.__traceback__)[-1]
+        log.error("the request could not be answered: %s at %s:%s", type(error).__name__, trace.filename, trace.lineno)
         problem = "the request could not be answered"
     told = {"type": type(error).__name__, "message": problem, "place": place, "legal": legal, "next": after}
     return {"error": told}

@@ -4,7 +4,8 @@ Azure's own SDK needs an environment of its own, so it runs in a child process (
 it. What Azure holds is read anew each time; there is no second record of it here.
 """
 
-from serve.deploy._azure import KINDS, PYTHON_VARIABLE, Target, carry_out, check, deploy, look, roll_back
+from serve.deploy._azure import KINDS, Target, check, deploy, look, roll_back
+from serve.deploy._carry_out import PYTHON_VARIABLE, carry_out
 from serve.deploy._code import scoring_code
 
 __all__ = ["KINDS", "PYTHON_VARIABLE", "Target", "carry_out", "check", "deploy", "look", "roll_back", "scoring_code"]

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from homologate import errors
-from homologate.errors import HomologateError, ServiceError, UsageError
+from homologate.errors import UsageError
 from homologate.versions import ModelVersion, approval_of, obtain, open_registry, parse_reference
-from serve.deploy import _azure_child
+from serve.deploy._carry_out import carry_out
 from serve.deploy._code import scoring_code
 
-__all__ = ["KINDS", "PYTHON_VARIABLE", "Target", "carry_out", "check", "deploy", "look", "roll_back"]
+__all__ = ["KINDS", "Target", "check", "deploy", "look", "roll_back"]
 
-PYTHON_VARIABLE = "HOMOLOGATE_AZURE_PYTHON"
-"""Names the interpreter of the environment of requirements/azure-ml.txt."""
-DEFAULT_PYTHON = Path(".venv-azure/bin/python")
 KINDS = {
     "online": "online/score.py",
     "kubernetes": "online/score.py",
@@ -196,61 +188,3 @@ def _lock_digest() -> str:
     from homologate.attest import sha256_of
 
     return sha256_of(LOCK.read_bytes()).removeprefix("sha256:")[:16]
-
-
-def carry_out(plan: dict[str, Any], say: Callable[[str], None]) -> dict[str, Any]:
-    """Let the child carry out a plan; what it found or made, as `deploy` returns it.
-
-    Args:
-        plan: `action` (`deploy`, `rollback`, `show`), where, and for a deployment what `deploy` puts into it.
-        say: told what happens.
-
-    Raises:
-        HomologateError: of the kind that says what the child stopped at.
-    """
-    done: dict[str, Any] = {}
-    for line in _child(plan):
-        if "say" in line:
-            say(str(line["say"]))
-        elif "error" in line:
-            told = line["error"]
-            kind = getattr(errors, str(told["kind"]), HomologateError)
-            raise kind(told["message"], place=f"endpoint {plan['endpoint']}", next_command=told["next"])
-        else:
-            done = line["done"]
-    if not done:
-        raise ServiceError(
-            "the process that speaks to Azure ended without a word",
-            place=str(_python()),
-            next_command="make azure  # builds its environment again",
-        )
-    return done
-
-
-def _child(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    command = [str(_python()), "-I", _azure_child.__file__]
-    with subprocess.Popen(  # noqa: S603 (our own file, the interpreter the operator named)
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        if process.stdin is None or process.stdout is None:
-            raise AssertionError("both were asked for")
-        try:
-            process.stdin.write(json.dumps(plan))
-            process.stdin.close()
-            for line in process.stdout:
-                with contextlib.suppress(json.JSONDecodeError):  # the SDK prints as it likes
-                    yield json.loads(line)
-        finally:
-            if process.poll() is None and sys.exc_info()[0] in {KeyboardInterrupt}:
-                process.terminate()
-
-
-def _python() -> Path:
-    python = Path(os.environ.get(PYTHON_VARIABLE, DEFAULT_PYTHON))
-    if not python.exists():
-        raise ServiceError(
-            "there is no environment with Azure ML's SDK",
-            place=f"${PYTHON_VARIABLE} or {DEFAULT_PYTHON}",
-            next_command="make azure  # builds it from requirements/azure-ml.txt",
-        )
-    return python

@@ -15,10 +15,10 @@ import _azure_common as common  # type: ignore[import-not-found]
 
 def deploy(client: Any, plan: dict[str, Any]) -> dict[str, Any]:
     """Make the plan's model the endpoint's default deployment."""
-    from azure.ai.ml import load_batch_deployment
+    from azure.ai.ml import load_batch_deployment, load_batch_endpoint
 
     _cluster(client, plan)
-    endpoint = _endpoint(client, plan)
+    endpoint = common.endpoint(client.batch_endpoints, load_batch_endpoint, plan)
     there = {one.name: one for one in client.batch_deployments.list(endpoint.name)}
     live = _live(endpoint)
     if live and common.digest(there.get(live)) == plan["digest"]:
@@ -89,21 +89,17 @@ ACTIONS: dict[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = {
 
 
 def _cluster(client: Any, plan: dict[str, Any]) -> None:
-    """The cluster of azure/jobs/compute.yml, made where there is none. Raises as Azure does: quota, size, region."""
+    """The cluster of azure/jobs/compute.yml, made where there is none or a failed one.
+
+    Raises as Azure does: quota, size, region.
+    """
     from azure.ai.ml import load_compute
 
     wanted = load_compute(Path(plan["definitions"]) / "jobs" / "compute.yml")
-    if common.found(client.compute, wanted.name) is None:
+    known = common.found(client.compute, wanted.name)
+    if known is None or common.state(known) in common.FAILED:
         common.say(f"making cluster {wanted.name}: {wanted.size}, {wanted.min_instances} to {wanted.max_instances}")
         common.ended(client.compute.begin_create_or_update(wanted), plan, f"the cluster {wanted.name}")
-
-
-def _endpoint(client: Any, plan: dict[str, Any]) -> Any:
-    from azure.ai.ml import load_batch_endpoint
-
-    if found := common.found(client.batch_endpoints, plan["endpoint"]):
-        return found
-    return common.make_endpoint(client.batch_endpoints, load_batch_endpoint, plan)
 
 
 def _live(endpoint: Any) -> str | None:

@@ -70,7 +70,9 @@ def _client(plan: dict[str, Any]) -> Any:
 
 def deploy(client: Any, plan: dict[str, Any]) -> dict[str, Any]:
     """Put the plan's model behind the endpoint."""
-    endpoint = _endpoint(client, plan)
+    from azure.ai.ml import load_online_endpoint
+
+    endpoint = common.endpoint(client.online_endpoints, load_online_endpoint, plan)
     live = _live(endpoint)
     there = {one.name: one for one in client.online_deployments.list(endpoint.name)}
     if live and common.digest(there.get(live)) == plan["digest"] and endpoint.traffic.get(live) == 100:
@@ -142,22 +144,6 @@ ACTIONS: dict[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = {
     "rollback": rollback,
     "show": show,
 }
-
-
-def _endpoint(client: Any, plan: dict[str, Any]) -> Any:
-    """The endpoint, made where there is none."""
-    from azure.ai.ml import load_online_endpoint
-
-    found = common.found(client.online_endpoints, plan["endpoint"])
-    if found is not None and common.state(found) == "succeeded":
-        return found
-    if found is not None and common.state(found) not in {"failed", "canceled"}:
-        raise common.Stopped(
-            "ServiceError",
-            f"the endpoint {plan['endpoint']!r} is {common.state(found)}: somebody is changing it, or it is stuck",
-            f"az ml online-endpoint show --name {plan['endpoint']}  # and run the command again once it has ended",
-        )
-    return common.make_endpoint(client.online_endpoints, load_online_endpoint, plan)
 
 
 def _make(client: Any, plan: dict[str, Any], endpoint: str, colour: str) -> None:

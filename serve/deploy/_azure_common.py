@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 COLOURS = ("blue", "green")
+FAILED = ("failed", "canceled")
 POLL_SECONDS = 2.0
 
 
@@ -89,9 +90,22 @@ def found(operations: Any, name: str) -> Any:
         return None
 
 
-def make_endpoint(operations: Any, load: Callable[..., Any], plan: dict[str, Any]) -> Any:
-    """The endpoint of the plan's definition, made whether or not one of its name is there; returned as Azure has it."""
-    name = plan["endpoint"]
+def endpoint(operations: Any, load: Callable[..., Any], plan: dict[str, Any]) -> Any:
+    """The endpoint of the plan as Azure has it; made of its definition where there is none, or a failed one.
+
+    Raises:
+        Stopped: it is being changed, or stuck.
+    """
+    name, known = plan["endpoint"], found(operations, plan["endpoint"])
+    if known is not None and state(known) == "succeeded":
+        return known
+    if known is not None and state(known) not in FAILED:
+        kind = "batch" if plan["kind"] == "batch" else "online"
+        raise Stopped(
+            "ServiceError",
+            f"the endpoint {name!r} is {state(known)}: somebody is changing it, or it is stuck",
+            f"az ml {kind}-endpoint show --name {name}  # and run the command again once it has ended",
+        )
     say(f"making endpoint {name}")
     wanted = load(definition(plan, "endpoint.yml"), params_override=[{"name": name}])
     ended(operations.begin_create_or_update(wanted), plan, f"the endpoint {name}")

@@ -9,8 +9,8 @@ import homologate
 
 __all__ = ["scoring_code"]
 
-SHIPPED = ("errors.py", "attest/digest.py")
-"""Standard library only; without the packages' `__init__` files they import as they are."""
+SHIPPED = ("errors.py", "attest/digest.py", "batch/_formats.py")
+"""Standard library only (and pyarrow for Parquet); without the packages' `__init__` files they import as they are."""
 
 
 def scoring_code(out: Path, script: Path) -> Path:

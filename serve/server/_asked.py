@@ -36,6 +36,7 @@ class Asked:
     Attributes:
         caller: the caller's name, once the door knows it; None where anybody may ask.
         client: the address it came from.
+        model: who was asked to judge it, whether or not an answer came of it.
         families: of what is asked about, one a text, or none where the caller named none; kept, never judged.
         explained_by: the method whose words the answer carries, where words were asked for.
         came_at: seconds since 1970; `begun` the same moment on the clock that only runs forward.
@@ -50,6 +51,7 @@ class Asked:
         "families",
         "header",
         "method",
+        "model",
         "noted",
         "path",
         "receive",
@@ -68,6 +70,7 @@ class Asked:
         self.client = "unknown"
         self.explained_by = "shares"
         self.families: Sequence[str] = ()
+        self.model: ServedModel | None = None
         self.noted: Noted | None = None
 
     def said(self, name: bytes, default: str = "") -> str:
@@ -76,15 +79,16 @@ class Asked:
         return default if value is None else value.decode("latin-1")
 
     def facts(self) -> dict[str, Any]:
-        """What the log says of the prediction; empty where there is none."""
-        noted = self.noted
-        if noted is None:
+        """What the log says of the prediction; of one that failed, who should have made it."""
+        noted, model = self.noted, self.noted.model if self.noted else self.model
+        if model is None:
             return {}
+        who: dict[str, Any] = {"model": model.name, "version": model.version, "digest": model.digest}
+        if noted is None:
+            return who
         told: dict[str, Any] = {
             "prediction_id": self.request_id,
-            "model": noted.model.name,
-            "version": noted.model.version,
-            "digest": noted.model.digest,
+            **who,
             "role": noted.role,
             "texts": len(noted.labels),
             "explain": noted.explain,

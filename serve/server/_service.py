@@ -72,6 +72,7 @@ class Service:
             Problem: 429, no room; 503 or 504, the deadline passed.
         """
         model, role, ran = self.model, "champion", None
+        asked.model = model
         if precision and precision != model.scorer.precision:
             raise DataError(
                 f"this server does not answer at precision {precision!r:.40}",

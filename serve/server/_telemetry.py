@@ -9,18 +9,19 @@ labels, versions; never a text. The exporters work on threads of their own; a co
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Callable, Mapping
+import threading
+import time
+import traceback
 from typing import Any
 
-from homologate.errors import UsageError
+from serve.server._exporters import Providers, providers
 from serve.server._pool import Pool
 from serve.server._recorder import Finished
 
 __all__ = ["Telemetry", "open_telemetry"]
 
-CONNECTION_VARIABLE = "APPLICATIONINSIGHTS_CONNECTION_STRING"
-_SIGNALS = ("TRACES", "METRICS", "LOGS")
+CLOSE_SECONDS = 5.0
+MOST_FRAMES = 30
 _SCOPE = "homologate.serve"
 
 
@@ -28,39 +29,20 @@ class Telemetry:
     """Sends what finished. Made by `open_telemetry`.
 
     Args:
-        make: what sends, by signal, for a provider of traces; a signal without one is not sent.
+        providers: OpenTelemetry's, with their exporters.
         pool: whose work is counted when the counts are sent.
     """
 
-    def __init__(self, make: Callable[[Any], Mapping[str, Any]], pool: Pool) -> None:
+    def __init__(self, providers: Providers, pool: Pool) -> None:
         from opentelemetry.metrics import Observation
         from opentelemetry.propagate import extract
-        from opentelemetry.sdk._logs import LoggerProvider
-        from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
-        from opentelemetry.sdk.metrics import MeterProvider
-        from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
-        from opentelemetry.sdk.resources import Resource
-        from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-        named = {} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": "homologate"}
-        resource = Resource.create(named)
-        self._extract = extract
-        self._traces = TracerProvider(resource=resource, shutdown_on_exit=False)
-        self._logs = LoggerProvider(resource=resource, shutdown_on_exit=False)
-        exporters, readers = make(self._traces), []
-        if "TRACES" in exporters:
-            self._traces.add_span_processor(BatchSpanProcessor(exporters["TRACES"]))
-        if "LOGS" in exporters:
-            self._logs.add_log_record_processor(BatchLogRecordProcessor(exporters["LOGS"]))
-        if "METRICS" in exporters:
-            readers.append(PeriodicExportingMetricReader(exporters["METRICS"]))
-        self._meters = MeterProvider(readers, resource, shutdown_on_exit=False)
-        self._tracer = self._traces.get_tracer(_SCOPE)
-        self._logger = self._logs.get_logger(_SCOPE)
-        meter = self._meters.get_meter(_SCOPE)
+        self._extract, self._providers = extract, providers
+        self._tracer = providers.traces.get_tracer(_SCOPE)
+        self._logger = providers.logs.get_logger(_SCOPE)
+        meter = providers.meters.get_meter(_SCOPE)
         self._duration = meter.create_histogram("http.server.request.duration", "s", "From first byte to answer.")
-        self._verdicts = meter.create_counter("homologate.verdicts", "{text}", "Texts judged, by label.")
+        self._verdicts = meter.create_counter("homologate.verdicts", "{text}", "Texts judged, by label and version.")
         meter.create_observable_gauge(
             "homologate.outstanding", [lambda _: [Observation(pool.outstanding)]], "{job}", "Work running or waiting."
         )
@@ -86,10 +68,15 @@ class Telemetry:
             span.set_status(Status(StatusCode.ERROR))
         span.end(ended)
         self._duration.record(finished.seconds, about)
+        by = {name: told[name] for name in ("homologate.version",) if name in told}
         for label in noted.labels if noted else ():
-            self._verdicts.add(1, {"homologate.label": label})
+            self._verdicts.add(1, {"homologate.label": label, **by})
         level = logging.ERROR if finished.unforeseen else logging.INFO
-        self._log("request", level, ended, {**about, **told}, set_span_in_context(span))
+        context = set_span_in_context(span)
+        self._log("request", level, ended, {**about, **told}, context)
+        if finished.unforeseen and finished.error is not None:
+            fault = {"exception.type": type(finished.error).__name__, "exception.stacktrace": _frames(finished.error)}
+            self._log("fault", level, ended, {**told, **fault}, context)
 
     def event(self, record: logging.LogRecord) -> None:
         """Send one event of the server's own log."""
@@ -101,12 +88,13 @@ class Telemetry:
         self._log(record.getMessage(), record.levelno, int(record.created * 1e9), told, None)
 
     def close(self) -> None:
-        """Send what is waiting, for five seconds at most."""
-        self._traces.force_flush(5000)
-        self._meters.force_flush(5000)
-        self._logs.force_flush(5000)
-        for provider in (self._traces, self._meters, self._logs):
-            provider.shutdown()
+        """Send what is waiting, for five seconds at most: whoever asked this server to leave waits for it."""
+        ending = [threading.Thread(target=_end, args=(one,), daemon=True) for one in self._providers]
+        for thread in ending:
+            thread.start()
+        deadline = time.monotonic() + CLOSE_SECONDS
+        for thread in ending:
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _log(self, name: str, level: int, at: int, facts: dict[str, Any], context: Any) -> None:
         from opentelemetry._logs import SeverityNumber
@@ -127,49 +115,18 @@ def open_telemetry(pool: Pool) -> Telemetry | None:
     """What the environment asks for; None where it asks for nothing.
 
     Raises:
-        UsageError: Application Insights is asked for and its exporter is not installed.
+        UsageError: Application Insights is asked for and its distribution is not installed.
     """
-    if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
-        return None
-    if os.environ.get(CONNECTION_VARIABLE):
-        return Telemetry(_application_insights, pool)
-    makers = _otlp()
-    return Telemetry(lambda _: {signal: make() for signal, make in makers.items()}, pool) if makers else None
+    found = providers()
+    return Telemetry(found, pool) if found else None
 
 
-def _otlp() -> dict[str, Callable[[], Any]]:
-    """The exporters that have somewhere to send to and are not switched off (OTEL_TRACES_EXPORTER=none)."""
-    whole = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
-    wanted = [
-        signal
-        for signal in _SIGNALS
-        if (whole or os.environ.get(f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT"))
-        and os.environ.get(f"OTEL_{signal}_EXPORTER", "otlp") == "otlp"
-    ]
-    if not wanted:
-        return {}
-    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
-    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-
-    makers = {"TRACES": OTLPSpanExporter, "METRICS": OTLPMetricExporter, "LOGS": OTLPLogExporter}
-    return {signal: makers[signal] for signal in wanted}
+def _end(provider: Any) -> None:
+    provider.force_flush(int(CLOSE_SECONDS * 1000))
+    provider.shutdown()
 
 
-def _application_insights(traces: Any) -> dict[str, Any]:
-    try:
-        from azure.monitor.opentelemetry import exporter as azure
-    except ImportError as error:
-        raise UsageError(
-            "Application Insights is asked for, and its exporter is not installed",
-            place=f"${CONNECTION_VARIABLE}",
-            next_command="uv pip install --require-hashes --no-deps -r requirements/appinsights.txt",
-        ) from error
-    # The exporter's own reports to its maker: off, unless the operator says otherwise.
-    for variable in ("STATSBEAT_DISABLED_ALL", "CONTROLPLANE_DISABLED"):
-        os.environ.setdefault(f"APPLICATIONINSIGHTS_{variable}", "true")
-    return {
-        "TRACES": azure.AzureMonitorTraceExporter(tracer_provider=traces),
-        "METRICS": azure.AzureMonitorMetricExporter(),
-        "LOGS": azure.AzureMonitorLogExporter(),
-    }
+def _frames(error: BaseException) -> str:
+    """Where a fault came from, innermost last; without lines of source or messages, which may quote a text."""
+    found = traceback.extract_tb(error.__traceback__, limit=-MOST_FRAMES)
+    return "\n".join(f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}' for frame in found)

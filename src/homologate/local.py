@@ -147,6 +147,7 @@ class Services:
             for name in chosen:
                 _stop(running[name])
             self._remember({name: service for name, service in running.items() if name not in chosen})
+            _let_go[:] = [process for process in _let_go if process.poll() is None]
         return chosen
 
     def _await(

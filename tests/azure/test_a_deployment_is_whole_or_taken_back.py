@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -69,6 +70,18 @@ def plan(tmp_path: Path) -> Callable[..., dict[str, Any]]:
 def silent(_: str) -> None: ...
 
 
+answering: dict[str, dict[str, Any]] = {}
+
+
+def version_1_answers(azure: Cloud, plan: Callable[..., Any], kind: str = "online") -> None:
+    """What Azure holds after version 1 was deployed; deployed once, since each child takes seconds to load the SDK."""
+    if kind not in answering:
+        carry_out(plan("1", kind=kind), silent)
+        answering[kind] = copy.deepcopy(azure.resources)
+    azure.resources.update(copy.deepcopy(answering[kind]))
+    azure.asked.clear()
+
+
 def test_the_first_version_is_made_probed_and_given_all_traffic(azure: Cloud, plan: Callable[..., Any]) -> None:
     said: list[str] = []
     facts = carry_out(plan(), said.append)
@@ -89,8 +102,7 @@ def test_the_first_version_is_made_probed_and_given_all_traffic(azure: Cloud, pl
 def test_the_second_version_is_mirrored_then_given_shares_and_the_first_stays(
     azure: Cloud, plan: Callable[..., Any]
 ) -> None:
-    carry_out(plan("1"), silent)
-    azure.asked.clear()
+    version_1_answers(azure, plan)
     facts = carry_out(plan("2"), silent)
     assert (facts["deployment"], facts["before"]) == ("green", "blue")
     shifts = [
@@ -107,8 +119,7 @@ def test_the_second_version_is_mirrored_then_given_shares_and_the_first_stays(
 
 
 def test_a_version_that_answers_already_is_not_deployed_again(azure: Cloud, plan: Callable[..., Any]) -> None:
-    carry_out(plan(), silent)
-    azure.asked.clear()
+    version_1_answers(azure, plan)
     assert carry_out(plan(), silent)["reused"] is True
     assert azure.writes() == []
 
@@ -117,7 +128,7 @@ def test_a_version_that_answers_already_is_not_deployed_again(azure: Cloud, plan
 def test_a_wrong_answer_takes_the_new_version_back_whenever_it_comes(
     azure: Cloud, plan: Callable[..., Any], after: int
 ) -> None:
-    carry_out(plan("1"), silent)
+    version_1_answers(azure, plan)
     asked: list[str] = []
 
     def judge(deployment: str, body: dict[str, Any]) -> tuple[int, Any]:
@@ -140,7 +151,7 @@ def test_a_wrong_answer_takes_the_new_version_back_whenever_it_comes(
 def test_a_deployment_azure_does_not_make_leaves_nothing_half_made_and_says_what_is_missing(
     azure: Cloud, plan: Callable[..., Any], how: int | str, says: str
 ) -> None:
-    carry_out(plan("1"), silent)
+    version_1_answers(azure, plan)
     azure.fail[f"{DEPLOYMENTS}/green"] = how
     with pytest.raises((ServiceError, TrackingError)) as caught:
         carry_out(plan("2", patience=3.0), silent)
@@ -152,7 +163,7 @@ def test_a_deployment_azure_does_not_make_leaves_nothing_half_made_and_says_what
 
 
 def test_what_a_killed_run_left_is_removed_and_made_anew(azure: Cloud, plan: Callable[..., Any]) -> None:
-    carry_out(plan("1"), silent)
+    version_1_answers(azure, plan)
     carry_out(plan("2"), silent)
     carry_out(plan(action="rollback"), silent)
     said: list[str] = []
@@ -256,7 +267,7 @@ def test_a_cluster_of_ones_own_is_deployed_to_without_a_mirror(azure: Cloud, pla
 
 
 def test_who_answers_is_held_to_the_ledger_at_the_door_callers_use(azure: Cloud, plan: Callable[..., Any]) -> None:
-    carry_out(plan("1"), silent)
+    version_1_answers(azure, plan)
     with pytest.raises(RefusedError, match=r"version 1 answers .* the ledger has version 2"):
         carry_out(plan("2", action="check"), silent)
     azure.judge = lambda deployment, body: (200, {"predictions": RIGHT if deployment else WRONG})
@@ -279,16 +290,45 @@ def test_a_workspace_that_moved_and_a_token_of_elsewhere_are_told_before_anythin
     assert azure.asked == []
 
 
-def test_an_endpoint_that_azure_never_finishes_is_told_and_not_begun_twice(
+@pytest.mark.parametrize("kind", ["online", "batch"])
+def test_an_endpoint_that_azure_never_finishes_is_told_and_not_begun_twice_and_a_failed_one_is_made_anew(
+    azure: Cloud, plan: Callable[..., Any], kind: str
+) -> None:
+    wanted = plan(kind=kind, patience=1.0)
+    azure.fail[f"{kind}Endpoints/{ENDPOINT}"] = "never"
+    with pytest.raises(ServiceError, match="the endpoint parts was not ready after 1 s"):
+        carry_out(wanted, silent)
+    azure.asked.clear()
+    with pytest.raises(ServiceError, match="somebody is changing it, or it is stuck") as caught:
+        carry_out(wanted, silent)
+    assert f"az ml {kind}-endpoint show --name parts" in (caught.value.next_command or "")
+    assert azure.asked == []
+    azure.resources[f"{kind}Endpoints/{ENDPOINT}"]["properties"]["provisioningState"] = "Failed"
+    azure.fail.clear()
+    assert carry_out({**wanted, "patience": 60.0}, silent)["deployment"] == "blue"
+
+
+def test_a_batch_deployment_azure_does_not_make_leaves_jobs_where_they_went(
     azure: Cloud, plan: Callable[..., Any]
 ) -> None:
-    azure.fail[f"onlineEndpoints/{ENDPOINT}"] = "never"
-    with pytest.raises(ServiceError, match="the endpoint parts was not ready after 1 s"):
-        carry_out(plan(patience=1.0), silent)
-    azure.asked.clear()
-    with pytest.raises(ServiceError, match="somebody is changing it, or it is stuck"):
-        carry_out(plan(patience=1.0), silent)
-    assert azure.asked == []
+    version_1_answers(azure, plan, "batch")
+    azure.fail[f"batchEndpoints/{ENDPOINT}/deployments/green"] = "later"
+    with pytest.raises(ServiceError) as caught:
+        carry_out(plan("2", kind="batch"), silent)
+    assert "ask for quota" in (caught.value.next_command or "")
+    assert azure.resources[f"batchEndpoints/{ENDPOINT}"]["properties"]["defaults"]["deploymentName"] == "blue"
+    assert f"batchEndpoints/{ENDPOINT}/deployments/green" not in azure.resources
+
+
+def test_a_child_that_ends_without_an_answer_says_what_it_said_last(
+    azure: Cloud, plan: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "python").write_text("#!/bin/sh\necho \"ModuleNotFoundError: No module named 'azure'\" >&2\nexit 1\n")
+    (tmp_path / "python").chmod(0o700)
+    monkeypatch.setenv(PYTHON_VARIABLE, str(tmp_path / "python"))
+    with pytest.raises(ServiceError, match=r"without an answer: ModuleNotFoundError") as caught:
+        carry_out(plan(), silent)
+    assert "make azure" in (caught.value.next_command or "")
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ def test_an_image_runs_without_rights_says_what_it_is_and_brings_only_what_it_ne
     assert re.search(r"^USER 10001$", final, re.MULTILINE)
     assert "HEALTHCHECK" in final
     assert "org.opencontainers.image.revision" in final
+    assert 'org.cyclonedx.sbom="/opt/homologate/sbom.cdx.json"' in final
     assert not re.search(r"^(ADD|RUN .*(curl|wget|sudo|apt-get))", text, re.MULTILINE)
     for line in re.findall(r"^RUN .*install.*--requirement.*$", text, re.MULTILINE):
         assert "--require-hashes" in line or "torch.txt" in line
@@ -69,13 +70,17 @@ def built(image: str, tmp_path: Path) -> Path:
     root.mkdir()
     text = (ROOT / "docker" / f"{image}.Dockerfile").read_text()
     _, stage, _ = text.split("\nFROM ")
-    environment = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "HOME": str(tmp_path)}
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "COMMIT": "c0ffee",
+    }
     environment |= {name: os.environ[name] for name in os.environ if name.startswith(("PIP_", "UV_", "SSL_"))}
     for line in stage.splitlines():
         if line.startswith("COPY "):
             *sources, target = line.split()[1:]
             for source in sources:
-                place = root / target / (Path(source).name if target in {"requirements/", "./"} else "")
+                place = root / target / (Path(source).name if target in {"requirements/", "docker/", "./"} else "")
                 place.parent.mkdir(parents=True, exist_ok=True)
                 copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copyfile
                 copy(ROOT / source, place)
@@ -83,6 +88,7 @@ def built(image: str, tmp_path: Path) -> Path:
             command = line.removeprefix("RUN ").replace("/opt/homologate", str(opt))
             done = subprocess.run(["bash", "-c", command], cwd=root, env=environment, capture_output=True, text=True)
             assert done.returncode == 0, f"{command}: {done.stderr[-1500:]}"
+    _is_a_bill_of_all(opt / "sbom.cdx.json", opt)
     return opt
 
 
@@ -110,6 +116,19 @@ def running(opt: Path, folder: Path, *words: str) -> Iterator[str]:
 def imports(opt: Path, names: str) -> bool:
     """Whether what was made can import these."""
     return subprocess.run([str(opt / "bin" / "python"), "-c", f"import {names}"], capture_output=True).returncode == 0
+
+
+def _is_a_bill_of_all(file: Path, opt: Path) -> None:
+    """CycloneDX by its own schema, and every distribution of the image in it."""
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
+    text = file.read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    named = {part["name"] for part in json.loads(text)["components"]}
+    installed = {folder.name.partition("-")[0].replace("_", "-").lower() for folder in opt.glob("lib/*/*/*.dist-info")}
+    assert "homologate" in named
+    assert {re.sub(r"[-_.]+", "-", name) for name in installed} == named
 
 
 def test_the_github_workflows_fit_their_schema_and_hold_no_secret() -> None:

@@ -49,6 +49,7 @@ def drive(azure_environment: Callable[[str], Path], mounted: Path, tmp_path_fact
             "AZUREML_MODEL_DIR": str(mounted),
             "HOMOLOGATE_DIGEST": digest or digest_of(mounted / "model"),
             "HOMOLOGATE_VERSION": "7",
+            "AZUREML_BI_OUTPUT_PATH": str(out.parent),
         }
         words = [str(azure_environment("azure-online")), "-c", DRIVE, str(out), *map(str, files)]
         done = subprocess.run(words, env=environment, cwd=code, capture_output=True, text=True, check=False)
@@ -63,7 +64,8 @@ def test_every_row_of_every_kind_of_file_comes_out_once_in_order_with_who_judged
     table = pd.DataFrame({"id": ["a", "b", "c"], "text": TEXTS})
     table.to_csv(tmp_path / "rows.csv", index=False)
     table.to_json(tmp_path / "rows.jsonl.gz", orient="records", lines=True)
-    files = [tmp_path / name for name in ("rows.csv", "rows.jsonl.gz")]
+    table.to_parquet(tmp_path / "rows.parquet")
+    files = [tmp_path / name for name in ("rows.csv", "rows.jsonl.gz", "rows.parquet")]
     code, said, out = drive(*files)
     assert code == 0, said
     rows = json.loads(out.read_text())
@@ -79,17 +81,44 @@ def test_every_row_of_every_kind_of_file_comes_out_once_in_order_with_who_judged
         else:
             assert row["label"] is None
             assert "empty" in row["fault"]
+    rejects = sorted(out.parent.glob("*.rejects.jsonl"))
+    assert [file.name.partition(".rejects")[0].rpartition(".")[0] for file in rejects] == sorted(f.name for f in files)
+    for file in rejects:
+        [told] = map(json.loads, file.read_text().splitlines())
+        assert (told["row"], told["values"]["id"]) == (1, "b")
+        assert "empty" in told["reason"]
+
+
+def test_a_row_that_is_none_is_set_aside_and_its_neighbours_are_judged(drive: Drive, tmp_path: Path) -> None:
+    good = json.dumps({"text": TEXTS[0]})
+    folders = [tmp_path / "monday", tmp_path / "tuesday"]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "rows.jsonl").write_bytes(
+            f'{good}\n{{"text": "a\n[1]\n{{"words": "b"}}\n'.encode() + b'{"text": "\xff"}\n'
+        )
+    code, said, out = drive(*(folder / "rows.jsonl" for folder in folders))
+    assert code == 0, said
+    rows = json.loads(out.read_text())
+    assert [(row["row"], row["label"] is not None) for row in rows] == [(n, n == 0) for n in (*range(5), *range(5))]
+    faults = ("not JSON", "where an object belongs", "no column 'text'", "not valid Unicode")
+    for row, says in zip(rows[1:5], faults, strict=True):
+        assert says in row["fault"]
+    kept = [
+        [json.loads(line)["row"] for line in f.read_text().splitlines()] for f in out.parent.glob("*.rejects.jsonl")
+    ]
+    assert kept == [[1, 2, 3, 4]] * 2, "files of one name keep their own"
 
 
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
         ("rows.csv", b"id,word\na,b\n", "no column 'text'"),
-        ("rows.parquet", b"PAR1", "of another kind"),
-        ("rows.jsonl", b'{"text": "a"', "cannot be read"),
-        ("rows.csv.gz", gzip.compress(b"text\n" + b"a hose\n" * 4000)[:40], "cannot be read"),
+        ("rows.xlsx", b"PK", "no format for"),
+        ("rows.parquet", b"PAR1", "not Parquet"),
+        ("rows.csv.gz", gzip.compress(b"text\n" + b"a hose\n" * 4000)[:40], "cannot read"),
     ],
-    ids=["no text", "another kind", "half a line", "cut short"],
+    ids=["no text", "another kind", "half a file", "cut short"],
 )
 def test_a_file_that_cannot_be_judged_fails_the_job_and_is_named(
     drive: Drive, tmp_path: Path, name: str, content: bytes, says: str

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
-import os
-import re
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,9 +15,6 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from waiting import until
-
-from homologate.cli import main
-from homologate.local import program
 
 PRIVATE = "zebra-crossing-in-Oldenburg"
 TRACE = "0123456789abcdef" * 2
@@ -132,81 +124,3 @@ def test_without_an_endpoint_nothing_is_loaded_and_nothing_sent(monkeypatch: pyt
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     assert open_telemetry(Pool([0], 1)) is None
-
-
-@pytest.fixture(scope="session")
-def exporter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the exporter for Application Insights, which stands outside the lock."""
-    kept = Path.home() / ".cache" / "homologate" / "appinsights"
-    wanted = Path(__file__).parents[2] / "requirements" / "appinsights.txt"
-    if not (kept / "azure").is_dir():
-        command = [program("uv"), "pip", "install", "--python", sys.executable, "--no-deps", "--require-hashes"]
-        done = subprocess.run([*command, "--target", str(kept), "-r", str(wanted)], capture_output=True, text=True)
-        if done.returncode:
-            told = f"the exporter for Application Insights cannot be installed: {done.stderr[-300:]}"
-            pytest.fail(told) if os.environ.get("CI") == "true" else pytest.skip(told)
-    return kept
-
-
-def test_application_insights_is_told_the_same_by_connection_string_alone(
-    serve: Callable[..., Any], model_directory: Path, exporter: Path
-) -> None:
-    got: list[dict[str, Any]] = []
-
-    class Ingestion(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            if self.headers.get("Content-Encoding") == "gzip":
-                body = gzip.decompress(body)
-            items = json.loads(body)
-            got.extend(items)
-            answer = json.dumps({"itemsReceived": len(items), "itemsAccepted": len(items), "errors": []}).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Ingestion) as http:
-        threading.Thread(target=http.serve_forever, daemon=True).start()
-        where = f"IngestionEndpoint=http://127.0.0.1:{http.server_address[1]}/"
-        name = "InstrumentationKey=00000000-0000-0000-0000-000000000001"
-        paths = os.pathsep.join(filter(None, [str(exporter), os.environ.get("PYTHONPATH", "")]))
-        server = serve(
-            model_directory,
-            environment={"APPLICATIONINSIGHTS_CONNECTION_STRING": f"{name};{where}", "PYTHONPATH": paths},
-        )
-        answer = server.score(f"The lamp cracked below the limit. {PRIVATE}")
-        assert server.stop() == 0
-        http.shutdown()
-    request = next(item["data"]["baseData"] for item in got if item["data"]["baseType"] == "RequestData")
-    assert request["name"] == "POST /v1/score"
-    assert request["properties"]["homologate.prediction_id"] == answer.json()["prediction_id"]
-    messages = [item["data"]["baseData"]["message"] for item in got if item["data"]["baseType"] == "MessageData"]
-    assert {"ready", "request", "leaving"} <= set(messages)
-    assert PRIVATE not in json.dumps(got)
-    assert "Traceback" not in server.log.read_text()
-    counted = {
-        point["name"]: item["data"]["baseData"]["properties"]
-        for item in got
-        if item["data"]["baseType"] == "MetricData"
-        for point in item["data"]["baseData"]["metrics"]
-    }
-    for query in sorted((Path(__file__).parents[2] / "azure" / "queries").glob("*.kql")):
-        text = query.read_text()
-        fields = re.findall(r"Properties\['([^']+)'\]", text)
-        if "AppRequests" in text:
-            assert {*fields, "homologate.request_id"} <= request["properties"].keys(), query.stem
-        for metric in re.findall(r"Name == '([^']+)'", text):
-            assert set(fields) <= counted[metric].keys(), query.stem
-
-
-def test_application_insights_without_its_exporter_says_what_to_install(
-    model_directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("APPLICATIONINSIGHTS_CONNECTION_STRING", "InstrumentationKey=0")
-    monkeypatch.setitem(sys.modules, "azure.monitor.opentelemetry", None)
-    assert main(["serve", str(model_directory), "--port", "0"]) == 2
-    assert "requirements/appinsights.txt" in capsys.readouterr().err
