@@ -23,7 +23,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import requests
 import yaml
+from waiting import until
 
 from homologate.accounts import Accounts, Login
 from homologate.attest import digest_of, load_trusted_keys, verify_bundle
@@ -275,6 +277,28 @@ def test_the_endpoint_fetches_from_the_gated_server_with_a_login_of_its_own(serv
     [answer] = ask(address, {"inputs": ["The belt cracked below the limit at 61 units."]})
     assert answer["label"] == "reject"
     assert served_here["last"]["version"] == "1"
+
+
+def test_a_technician_judges_and_disagrees_on_the_pages_it_started(
+    project: Project, served_here: dict[str, Any]
+) -> None:
+    key = Path(served_here["technician_key"])
+    assert key.stat().st_mode & 0o077 == 0
+    assert key.read_text().strip() not in project.homologate("where").stdout
+    with requests.Session() as browser:
+        pages = served_here["pages"]
+        assert browser.post(f"{pages}sign-in", data={"key": key.read_text().strip()}, timeout=30).url == pages
+        page = browser.post(pages, data={"text": "The belt cracked below the limit at 61 units."}, timeout=60)
+        assert '<h1 id="verdict">reject</h1>' in page.text
+        assert "lifecycle-parts version 1" in page.text
+        assert "No, it is pass" in page.text
+
+        def disagreed() -> bool:
+            told = browser.post(page.url, data={"label": "pass", "note": "seen"}, timeout=30)
+            return "A second person reviews it. Nothing is learnt" in told.text
+
+        until(disagreed, 20, "kept record")
+    assert "key:demo-technician" in project.homologate("feedback", "--list").stdout
 
 
 def test_what_is_printed_for_programs_holds_addresses_and_no_password(

@@ -36,6 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     asked.add_argument(
         "--azure", action="store_true", help="it is an Azure ML endpoint (known by itself from …inference.ml.azure.com)"
     )
+    asked.add_argument("--plain-http", action="store_true", help="let keys travel unencrypted to another machine")
     asked.add_argument("--settings", metavar="FILE", help="settings file (default: as every command)")
 
     place = parser.add_argument_group("where")
@@ -105,7 +106,7 @@ def _asked(args: argparse.Namespace, settings: Settings) -> tuple[ScoringServer,
 
     labels = settings.data.labels.words
     if not args.azure and not str(urlsplit(args.server).hostname or "").endswith(AZURE_ENDPOINTS):
-        server = ScoringServer(args.server, labels)
+        server = ScoringServer(args.server, labels, plain=args.plain_http)
         return server, ServerDesk(server)
     if args.host not in parts.LOOPBACK and not args.token_header and not args.anybody:
         raise UsageError(
@@ -117,4 +118,4 @@ def _asked(args: argparse.Namespace, settings: Settings) -> tuple[ScoringServer,
     from serve.collector import Shipping
 
     shipping = Shipping(spool_of(settings), str(store_of(settings)), settings.collection.retention_days)
-    return ScoringServer(args.server, labels, Identity()), OwnDesk(settings, shipping)
+    return ScoringServer(args.server, labels, Identity(), plain=args.plain_http), OwnDesk(settings, shipping)

@@ -61,10 +61,10 @@ class ScoringServer:
         url: its address; a path in it (`/score` of an Azure ML endpoint) is where it judges, else `/invocations`.
         labels: `(negative, positive)` where an answer does not name both.
         identity: as whom this process asks; None where each person's own credential is sent on.
-        transport: httpx's; None opens connections.
+        plain: whether credentials may travel unencrypted over a network.
 
     Raises:
-        UsageError: `url` is not an http address, or would carry a credential in the clear over a network.
+        UsageError: `url` is not an http address, or would carry credentials in the clear though `plain` is not said.
     """
 
     def __init__(
@@ -72,15 +72,25 @@ class ScoringServer:
         url: str,
         labels: tuple[str, str],
         identity: Identity | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
+        *,
+        plain: bool = False,
     ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query:
             raise UsageError(f"no address {url!r}", place="--server", legal="http://host:port or https://host[/path]")
+        if parts.scheme == "http" and parts.hostname not in {"127.0.0.1", "localhost", "::1"} and not plain:
+            raise UsageError(
+                f"technicians' keys would travel unencrypted to {parts.hostname}",
+                place="--server",
+                legal="https://…, or http:// on this machine",
+                next_command="homologate web --plain-http  # on a network where nobody else listens",
+            )
         self.url, self.labels, self.identity = url.rstrip("/"), labels, identity
         self._invocations = parts.path.rstrip("/") or "/invocations"
+        # The certificates the environment names, as everywhere; its proxies are not for a server one names by address.
+        verified = httpx.create_ssl_context()
         self._client = httpx.AsyncClient(
-            base_url=f"{parts.scheme}://{parts.netloc}", timeout=PATIENCE, transport=transport, trust_env=False
+            base_url=f"{parts.scheme}://{parts.netloc}", timeout=PATIENCE, verify=verified, trust_env=False
         )
         self._nobody: tuple[float, About] = (-LOOKS_AGAIN, About(False))
 

@@ -18,6 +18,7 @@ from homologate.mlflow_server import SERVER
 from homologate.settings import Settings
 from homologate.summary import recall
 from homologate.summary import told as told_summary
+from homologate.technicians import KEY, PAGES, start_pages
 
 __all__ = ["start_endpoint", "told", "whereabouts"]
 
@@ -28,6 +29,7 @@ def start_endpoint(settings: Settings, *, say: Callable[[str], None]) -> Service
     """Serve the version in Production with stock `mlflow models serve`; None where no version is in Production.
 
     It reads the version as the account `endpoint`, or as the one the environment names where this machine holds none.
+    A demonstration also gets the technicians' pages.
 
     Raises:
         ServiceError: no MLflow server runs here, it does not know the account, or the endpoint would not start.
@@ -52,7 +54,10 @@ def start_endpoint(settings: Settings, *, say: Callable[[str], None]) -> Service
         return [program("mlflow"), "models", "serve", "--model-uri", model, *where]
 
     environment = {"MLFLOW_TRACKING_URI": server.url, "PATH": _path(), **(login.environment if login else {})}
-    return services.start(ENDPOINT, command, about=model, port=PORT, ready="/ping", environment=environment, say=say)
+    started = services.start(ENDPOINT, command, about=model, port=PORT, ready="/ping", environment=environment, say=say)
+    if accounts is not None and accounts.demonstration:
+        start_pages(settings, model, environment, say=say)
+    return started
 
 
 def whereabouts(settings: Settings) -> dict[str, Any]:
@@ -60,7 +65,8 @@ def whereabouts(settings: Settings) -> dict[str, Any]:
 
     Returns:
         `tracking_uri` (None where no server runs and none is named), `model`, `artifact_root`, `home`, `endpoint`,
-        `gate` (the reviewers' pages), `demonstration`, `login` (None, or how to log in: `accounts`, the
+        `gate` (the reviewers' pages), `pages` (the technicians'), `technician_key` (the file that holds the key to
+        them; None where no pages run), `demonstration`, `login` (None, or how to log in: `accounts`, the
         `accounts_file` that holds their passwords, the `variables` MLflow reads, `run_as`), `services` (what runs), and
         `last` (what the last lifecycle made, or None).
     """
@@ -68,7 +74,7 @@ def whereabouts(settings: Settings) -> dict[str, Any]:
 
     home = Path(settings.home).absolute()
     running = Services(home).running()
-    server, endpoint = running.get(SERVER), running.get(ENDPOINT)
+    server, endpoint, pages = running.get(SERVER), running.get(ENDPOINT), running.get(PAGES)
     accounts = Accounts.known(home)
     return {
         "tracking_uri": os.environ.get("MLFLOW_TRACKING_URI") or (server.url if server else None),
@@ -77,6 +83,8 @@ def whereabouts(settings: Settings) -> dict[str, Any]:
         "home": str(home),
         "endpoint": f"{endpoint.url}/invocations" if endpoint else None,
         "gate": f"{server.url}/homologate/" if server else None,
+        "pages": f"{pages.url}/" if pages else None,
+        "technician_key": str(home / KEY) if pages else None,
         "demonstration": bool(accounts and accounts.demonstration),
         "login": _how_to_log_in(accounts) if accounts else None,
         "services": {name: service._asdict() for name, service in running.items()},
@@ -110,6 +118,7 @@ def told(facts: dict[str, Any]) -> str:
         f"the gate    {facts['gate'] or 'not running'}",
         f"endpoint    {endpoint or 'not running'}"
         + (f"  ({facts['services'][ENDPOINT]['about']})" if endpoint else ""),
+        *([f"technicians {facts['pages']}  (key: {facts['technician_key']})"] if facts["pages"] else []),
         f"who is in   homologate history {facts['model']}",
         f"artifacts   {facts['artifact_root']}",
     ]
@@ -127,7 +136,12 @@ def told(facts: dict[str, Any]) -> str:
         lines.append("next: homologate up  # once a version is in Production")
     else:
         question = '{"inputs": ["The hose burst at 4.1 MPa; the minimum is 6.2 MPa."], "params": {"explain": true}}'
-        lines += ["next: ask it", f"  curl -s {endpoint} -H 'content-type: application/json' -d '{question}'"]
+        if facts["pages"]:
+            lines += [f"next: open {facts['pages']}, sign in with that key, describe a component and disagree; or"]
+        else:
+            lines += ["next: give technicians a page: homologate key NAME; homologate serve --api-keys keys.txt;"]
+            lines += ["  homologate web; or"]
+        lines += ["  ask it", f"  curl -s {endpoint} -H 'content-type: application/json' -d '{question}'"]
     if facts["demonstration"]:
         lines += ["", *FOR_REAL_USE]
     return "\n".join(lines)
