@@ -39,7 +39,8 @@ def show(facts: dict[str, Any]) -> str:
     if not rows:
         return f"Nothing has happened to {facts['model']} yet. Next: homologate request {facts['model']} VERSION --to …"
     return "\n".join(
-        f"{clock_told(row['at'])}  {row['says']}, by {row['by']}" + (f": {row['reason']}" if row["reason"] else "")
+        f"{clock_told(row['at'])}  {row['says']}, by {row['by']}"
+        + (f": {' '.join(row['reason'].split())}" if row["reason"] else "")
         for row in rows
     )
 

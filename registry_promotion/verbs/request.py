@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from registry_promotion.story import clock_told
 from registry_promotion.verbs._shared import answers_told, decision_told, gate_of, settings_arguments
 
 
@@ -50,14 +51,15 @@ def show(facts: dict[str, Any]) -> str:
     if "requests" in facts:
         lines = [
             f"{one['id']}  {one['model']} {one['version']} → {one['stage']}  {_state(one)}  by {one['requested_by']}: "
-            f"{one['reason']}"
+            f"{' '.join(one['reason'].split())}"
             for one in facts["requests"]
         ]
         return "\n".join(lines) or "No requests. Ask with: homologate request MODEL VERSION --to STAGE --reason …"
     request, decision = facts["request"], facts["decision"]
     lines = [f"Request {request['id']}: {request['model']} version {request['version']} to {request['stage']}"]
-    asked = request["requested_at"].replace("T", " ")[:16]
-    lines += [f"Asked by {request['requested_by']}, {asked} UTC: {request['reason']}", *answers_told(request), ""]
+    reason = request["reason"].replace("\n", "\n  ")
+    lines += [f"Asked by {request['requested_by']}, {clock_told(request['requested_at'])}: {reason}"]
+    lines += [*answers_told(request), ""]
     lines += [*decision_told(decision), "", f"Read it at {facts['address']}"]
     if request["state"] == "refused":
         lines.append("Next: mend what refuses, register that, and ask for the new version.")

@@ -15,7 +15,7 @@ WORDS = {"accuracy": "accuracy", "miss_rate": "miss rate", "false_stop_rate": "f
 
 
 def reason(facts: Mapping[str, Any]) -> str:
-    """The reason of the request: the cause, what was learnt from, what got better and what did not get worse."""
+    """The reason of the request, a line each: the cause, what was learnt from, what got better, what no worse."""
     material = facts["material"]
     lines = [
         f"Retrained because {facts['cause']['says']}.",
@@ -30,7 +30,7 @@ def reason(facts: Mapping[str, Any]) -> str:
             )
         else:
             lines.append(f"Nothing could be measured on {name}: it is empty.")
-    return " ".join([*lines, f"Run {facts['run_id']}, retrain/retrain.html."])
+    return "\n".join([*lines, f"Run {facts['run_id']}, retrain/retrain.html."])
 
 
 def page(facts: Mapping[str, Any]) -> str:
@@ -97,7 +97,7 @@ def _drift(cause: Mapping[str, Any]) -> str:
 def _told(found: Mapping[str, Any]) -> str:
     return "; ".join(
         f"{WORDS[metric]} {_interval(found['new'][metric], bounds=False)} instead of "
-        f"{_interval(found['old'][metric], bounds=False)} ({_interval(found['difference'][metric], signed=True)})"
+        f"{_interval(found['old'][metric], bounds=False)}, {_interval(found['difference'][metric], signed=True)}"
         for metric in WORDS
         if found["new"][metric]["value"] is not None
     )

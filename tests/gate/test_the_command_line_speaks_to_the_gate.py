@@ -34,7 +34,9 @@ def test_two_people_take_a_version_to_production_by_command(
     model = "brakes-typed"
     first, second = make_version(gated, model), make_version(gated, model)
     for version in (first, second):
-        code, told, _ = typed("ann", "request", model, version, "--to", "production", "--reason", "better", "--json")
+        code, told, _ = typed(
+            "ann", "request", model, version, "--to", "production", "--reason", "better\nfar", "--json"
+        )
         assert code == 0
         request = json.loads(told)["request"]["id"]
         code, told, _ = typed("bob", "request", "--show", request)
@@ -46,8 +48,9 @@ def test_two_people_take_a_version_to_production_by_command(
         for person in ("bob", "cleo"):
             assert typed(person, "approve", request, "--comment", "read it")[0] == 0
         code, told, _ = typed("cleo", "request", "--show", request)
-        asked, *answers = told.splitlines()[1:4]
-        assert re.fullmatch(r"Asked by ann, 20\d\d-\d\d-\d\d \d\d:\d\d UTC: better", asked)
+        asked, more, *answers = told.splitlines()[1:5]
+        assert re.fullmatch(r"Asked by ann, 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC: better", asked)
+        assert more == "  far"
         assert answers == ["  bob approved: read it", "  cleo approved: read it"]
         code, told, _ = typed("ann", "promote", request)
         assert code == 0

@@ -288,7 +288,7 @@ def test_the_request_says_what_got_better_and_what_did_not(model_directory: Path
         "comparison": found,
     }
     told = reason(facts)
-    assert told.startswith("Retrained because version 1 does <worse>. It learnt from 40 texts")
+    assert told.startswith("Retrained because version 1 does <worse>.\nIt learnt from 40 texts")
     assert "On 60 texts (held-out feedback), version 2 is better than 1: accuracy 100.0% instead of" in told
     assert "On 10 texts (test), version 2 is no worse than 1" in told
     assert "Nothing could be measured on nothing: it is empty." in told
