@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -15,6 +16,9 @@ from homologate.settings import Settings
 from serve.feedback import directory_of
 
 __all__ = ["Item", "queue", "queue_of", "queue_without_profile"]
+
+NEWEST = 100_000
+"""Distinct texts that are ranked: the server answers this too, and its memory must not grow with the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,8 @@ def queue(
 ) -> list[Item]:
     """The most useful texts to label, best first.
 
-    Texts that have feedback, that were kept as a hash, or that stand in the queue already are left out.
+    Texts that have feedback, that were kept as a hash, or that stand in the queue already are left out, and those
+    before the newest `NEWEST`.
 
     Args:
         predictions: of one model; shadows are compared with the answer they stand beside.
@@ -60,13 +65,16 @@ def queue(
         most: how many.
     """
     said = {remark.prediction_id for remark in remarks}
-    answered: dict[str, Prediction] = {}
-    shadows: dict[str, str] = {}
+    answered: OrderedDict[str, Prediction] = OrderedDict()
+    shadows: OrderedDict[str, str] = OrderedDict()
     for prediction in predictions:
         if prediction.role == "shadow":
             shadows[prediction.id] = prediction.label
         elif prediction.text is not None and prediction.id not in said:
             answered.setdefault(prediction.text_sha256 or prediction.text, prediction)
+        for newest in (answered, shadows):
+            if len(newest) > NEWEST:
+                newest.popitem(last=False)
     return nlargest(most, (_item(one, shadows.get(one.id), known) for one in answered.values()), key=_order)
 
 

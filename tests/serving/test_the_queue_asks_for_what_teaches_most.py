@@ -60,6 +60,13 @@ def test_what_has_feedback_a_twin_or_no_text_is_not_asked_for(tmp_path: Path) ->
     assert [item.prediction_id for item in found] == ["p1"]
 
 
+def test_the_newest_texts_are_ranked_however_many_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = FolderStore(tmp_path)
+    keep(store, [record(f"p{hour}", f"text {hour}", after=3600.0 * hour) for hour in range(6)])
+    monkeypatch.setattr("serve.queue._queue.NEWEST", 2)
+    assert {item.prediction_id for item in queue(Reading(store, "brakes"), [], KNOWN)} == {"p4", "p5"}
+
+
 def test_a_word_is_new_where_the_versions_own_profile_says_so(
     tmp_path: Path, tiny_model: Path, model_directory: Path, rows: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
