@@ -182,6 +182,6 @@ def _explained(problem: Problem) -> Problem:
     told = DataError(
         "the record of this answer is not stored yet",
         legal="an answer is on its way to the store for a moment",
-        next_command="wait a moment and press the button again; your note is still there",
+        next_command="press the button again in a moment; your note is still there",
     )
     return Problem(404, told)

@@ -76,4 +76,4 @@ def reasons(item: dict[str, Any]) -> list[str]:
         found.append("the version is unsure of it")
     if item["novel"] >= NOVEL:
         found.append(f"{item['novel']:.0%} of its words are new to the version".replace("%", " %"))
-    return found or ["nothing more useful waits"]
+    return found or ["asked about and never labelled"]

@@ -132,7 +132,8 @@ class ScoringServer:
         """
         if about.ours:
             asked = {"text": text, "explain": "occlusion" if slow else True, "component": family}
-            return self._read(of_score, text, family, await self._ask("POST", "/v1/score", who, asked))
+            verdict = self._read(of_score, text, family, await self._ask("POST", "/v1/score", who, asked))
+            return replace(verdict, how="late") if slow and verdict.how != "occlusion" else verdict
         (verdict,) = await self._judged([text], who, explain=True)
         return replace(verdict, family=family)
 

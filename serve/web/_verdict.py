@@ -46,7 +46,7 @@ class Verdict:
         words: the words that decided it; empty where they were not asked for.
         id: the prediction id; None where the server gives none, and then nobody can refer to this answer.
         model, version, digest: who says so; empty where the server does not tell.
-        how: `occlusion` where the words were found by the slow reading.
+        how: `occlusion` where the words were found by the slow reading, `late` where that was not ready in time.
         at: when.
     """
 

@@ -248,4 +248,4 @@ def test_the_queue_gives_its_reasons_in_words() -> None:
         "the version is unsure of it",
         "31 % of its words are new to the version",
     ]
-    assert reasons({"disagrees": False, "uncertain": 0.1, "novel": 0.0}) == ["nothing more useful waits"]
+    assert reasons({"disagrees": False, "uncertain": 0.1, "novel": 0.0}) == ["asked about and never labelled"]

@@ -16,7 +16,10 @@ from .conftest import BAD, Shop, disputed, plain, visiting
 @pytest.fixture(scope="module")
 def narrow(serve: Callable[..., Server], web: Callable[..., Server], model_directory: Path) -> tuple[Server, Server]:
     """A server with small limits that asks nobody, and the app in front."""
-    server = serve(model_directory, "--max-characters", "200", "--max-texts", "3", "--rate", "0.01", "--burst", "12")
+    server = serve(
+        model_directory, "--max-characters", "200", "--max-texts", "3", "--rate", "0.01", "--burst", "12",
+        "--explain-within", "0.0001",
+    )  # fmt: skip
     return server, web("--server", server.url)
 
 
@@ -39,6 +42,9 @@ def test_what_a_server_refuses_is_said_in_its_words_and_the_text_stays(narrow: t
             assert page.status_code == status
             assert says in plain(page)
             assert text in (field(page), "y" * 100_001)
+        assert "The slow reading was not ready in time" in plain(
+            client.post("/", data={"text": BAD, "reading": "slow"})
+        )
         several = client.post("/several", data={"texts": f"{BAD}\n" * 4})
         assert several.status_code == 413
         assert "at most 3 (--max-texts)" in plain(several)
