@@ -54,8 +54,8 @@ def queue(
 ) -> list[Item]:
     """The most useful texts to label, best first.
 
-    Texts that have feedback, that were kept as a hash, or that stand in the queue already are left out, and those
-    before the newest `NEWEST`.
+    Texts that have feedback (on whichever of their predictions), that were kept as a hash, or that stand in the queue
+    already are left out, and those before the newest `NEWEST`.
 
     Args:
         predictions: of one model; shadows are compared with the answer they stand beside.
@@ -67,15 +67,19 @@ def queue(
     said = {remark.prediction_id for remark in remarks}
     answered: OrderedDict[str, Prediction] = OrderedDict()
     shadows: OrderedDict[str, str] = OrderedDict()
+    told: set[str] = set()
     for prediction in predictions:
         if prediction.role == "shadow":
             shadows[prediction.id] = prediction.label
-        elif prediction.text is not None and prediction.id not in said:
+        elif prediction.id in said:
+            told.add(prediction.text_sha256 or prediction.text or "")
+        elif prediction.text is not None:
             answered.setdefault(prediction.text_sha256 or prediction.text, prediction)
         for newest in (answered, shadows):
             if len(newest) > NEWEST:
                 newest.popitem(last=False)
-    return nlargest(most, (_item(one, shadows.get(one.id), known) for one in answered.values()), key=_order)
+    asked = (one for text, one in answered.items() if text not in told)
+    return nlargest(most, (_item(one, shadows.get(one.id), known) for one in asked), key=_order)
 
 
 def queue_of(settings: Settings, *, most: int = 50) -> list[Item]:

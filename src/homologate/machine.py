@@ -136,17 +136,20 @@ def told(facts: dict[str, Any]) -> str:
         lines.append("next: homologate up  # once a version is in Production")
     else:
         question = '{"inputs": ["The hose burst at 4.1 MPa; the minimum is 6.2 MPa."], "params": {"explain": true}}'
+        curl = f"  curl -s {endpoint} -H 'content-type: application/json' -d '{question}'"
         if facts["pages"]:
-            lines += [f"next: open {facts['pages']}, sign in with that key, describe a component and disagree; or"]
+            lines += [f"next: open {facts['pages']} with that key and describe a component, or ask the endpoint", curl]
         else:
-            lines += ["next: give technicians a page: homologate key NAME; homologate serve --api-keys keys.txt;"]
-            lines += ["  homologate web; or"]
-        lines += ["  ask it", f"  curl -s {endpoint} -H 'content-type: application/json' -d '{question}'"]
+            lines += ["next: ask it", curl, "or give technicians a page", *PAGES_FOR_PEOPLE]
     if facts["demonstration"]:
         lines += ["", *FOR_REAL_USE]
     return "\n".join(lines)
 
 
+PAGES_FOR_PEOPLE = (
+    "  homologate key NAME && homologate as endpoint -- homologate serve --api-keys keys.txt",
+    "  homologate web",
+)
 FOR_REAL_USE = (
     "THIS IS A DEMONSTRATION: its policies are lenient, and this machine holds everybody's password. Nothing here is",
     'approved for use. For real people and the strict policies start in another home: docs/gate.md, "Real people".',

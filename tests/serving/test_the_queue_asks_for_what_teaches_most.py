@@ -51,7 +51,7 @@ def test_unsure_unseen_and_contradicted_texts_come_before_the_others(tmp_path: P
 
 def test_what_has_feedback_a_twin_or_no_text_is_not_asked_for(tmp_path: Path) -> None:
     store = FolderStore(tmp_path / "store")
-    keep(store, [record("told", "a"), record("p1", "the same"), record("p2", "the same")])
+    keep(store, [record("told", "a"), record("p1", "the same"), record("p2", "the same"), record("again", "a")])
     keep(store, [record("hashed", "secret")], "b.jsonl", form="hash")
     spool = tmp_path / "spool"
     record_feedback(spool, [Remark("told", "compliant")], find_all(store, spool, "brakes", ["told"]), by="lab")

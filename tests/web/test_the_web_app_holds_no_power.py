@@ -164,6 +164,7 @@ def test_every_response_carries_the_security_headers_and_a_policy_without_inline
             assert "server" not in response.headers
         assert response.status_code == 403
         assert client.get("/", headers={"Host": "evil.example"}).status_code == 421
+        assert client.get("/health", headers={"Host": "10.0.0.7"}).status_code == 200
 
 
 def test_what_looks_like_markup_is_shown_and_nobody_is_sent_elsewhere(shop: Shop) -> None:
