@@ -180,7 +180,8 @@ def dying(judge: Any, marks: str) -> Any:
 def test_mlflows_own_udf_answers_the_same(spark: Any, directory: Path) -> None:
     import mlflow.pyfunc
 
-    judge = mlflow.pyfunc.spark_udf(spark, str(directory), result_type=RESULT, env_manager="local")
+    named = {"result_type": RESULT, "env_manager": "local", "params": {"component": "hose"}}
+    judge = mlflow.pyfunc.spark_udf(spark, str(directory), **named)
     texts = [f"The hose from lot {n} cracked below the limit at {60 + n} units." for n in range(40)]
     rows = spark.createDataFrame([(text,) for text in texts], "text string")
     found = [row.v for row in rows.select(judge("text").alias("v")).collect()]
