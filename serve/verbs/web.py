@@ -82,6 +82,9 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     hosts = parts.hosts(args, open=issuer is None)
     with contextlib.closing(http.bound_socket(args.host, args.port, command="homologate web")) as listener:
         http.set_up_log()
+        if not local and not secure and issuer is None:
+            mend = "--tls-cert with --tls-key, or --https behind a proxy that ends TLS"
+            http.event("keys_travel_unencrypted", level=30, next=mend)
         http.run(
             create_app(Site(server, desk, door, settings), hosts, tls=secure),
             listener,

@@ -60,7 +60,9 @@ def test_the_web_image_answers_when_its_steps_are_run_and_holds_no_model(tmp_pat
         assert raised.value.code == 503
         assert b"The scoring server is away" in raised.value.read()
     assert not any(imports(opt, name) for name in ("torch", "onnxruntime", "mlflow", "pandas"))
-    # What it does for an Azure ML endpoint, in process.
+    # What it does for an Azure ML endpoint: feedback and queue in process, shipping in a process beside it.
+    shipped = [str(opt / "bin" / "homologate"), "ship", "--spool", str(tmp_path / "s"), "--store", str(tmp_path / "c")]
+    assert subprocess.run(shipped, env={"PATH": "/usr/bin:/bin"}, capture_output=True).returncode == 0
     assert imports(opt, "serve.feedback, serve.queue, serve.collector, azure.identity, azure.storage.blob")
 
 

@@ -244,7 +244,10 @@ def test_a_server_that_asks_nobody_is_used_on_loopback_and_disagreeing_needs_a_n
         assert refused.status_code == 403
         assert "To disagree needs a name" in plain(client.get("/queue"))
         assert plain(client.post("/sign-in", data={"key": "hk_any"})).count("asks nobody who they are") == 1
-    everywhere = web("--server", server.url, "--host", "0.0.0.0", "--https")  # noqa: S104 (what is tested)
+    plainly = web("--server", server.url, "--host", "0.0.0.0", "--anybody")  # noqa: S104 (what is tested)
+    assert plainly.events("keys_travel_unencrypted")
+    everywhere = web("--server", server.url, "--host", "0.0.0.0", "--https")  # noqa: S104
+    assert not everywhere.events("keys_travel_unencrypted")
     port = everywhere.url.rpartition(":")[2]
     refused = httpx.get(f"http://127.0.0.1:{port}/", headers={"Accept": "text/html"})
     assert refused.status_code == 403
