@@ -7,12 +7,14 @@ COPY requirements/bootstrap.txt requirements/web.txt requirements/
 RUN python -m venv /opt/homologate
 RUN /opt/homologate/bin/pip install --no-cache-dir --no-deps --require-hashes --requirement requirements/bootstrap.txt
 RUN /opt/homologate/bin/uv pip install --no-cache --python /opt/homologate/bin/python --no-deps --require-hashes --requirement requirements/web.txt
-COPY pyproject.toml README.md LICENSE ./
+# The settings of the project, where there are any.
+COPY pyproject.toml README.md LICENSE homologate.yam[l] ./
 COPY src src
 COPY registry_promotion registry_promotion
 COPY serve serve
 RUN /opt/homologate/bin/uv pip install --no-cache --python /opt/homologate/bin/python --no-deps .
 RUN /opt/homologate/bin/pip uninstall --yes uv
+RUN touch homologate.yaml && cp homologate.yaml /opt/homologate/
 ARG COMMIT=unknown
 COPY docker/sbom.py docker/
 RUN /opt/homologate/bin/python docker/sbom.py homologate-web "${COMMIT}" >/opt/homologate/sbom.cdx.json
@@ -29,6 +31,7 @@ COPY --from=build /opt/homologate /opt/homologate
 USER 10001
 WORKDIR /tmp
 ENV PATH=/opt/homologate/bin:$PATH PYTHONDONTWRITEBYTECODE=1
+ENV HOMOLOGATE_SETTINGS=/opt/homologate/homologate.yaml HOMOLOGATE_COMMIT=${COMMIT}
 EXPOSE 5200
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:5200/health', timeout=2)"]
 ENTRYPOINT ["homologate"]

@@ -18,6 +18,12 @@ param reviewers string
 @description('Object id of the federated identity of the release pipeline.')
 param releasePipeline string
 
+@description('Application id of the technicians\' pages in Entra ID.')
+param webClient string
+
+@description('Name of the endpoint that the pages ask.')
+param endpoint string = 'component-classifier'
+
 @description('Address that is mailed when the server fails, slows down or refuses a model.')
 param operators string
 
@@ -76,6 +82,89 @@ module workspace 'modules/workspace.bicep' = {
   }
 }
 
+module network 'modules/network.bicep' = if (privateNetwork) {
+  name: 'network'
+  params: {
+    name: '${prefix}-network'
+    location: location
+  }
+}
+
+module web 'modules/web.bicep' = {
+  name: 'web'
+  params: {
+    name: '${prefix}-web-${suffix}'
+    location: location
+    publicAccess: publicAccess
+    registryName: stores.outputs.registryName
+    scoringUri: 'https://${endpoint}.${location}.inference.ml.azure.com/score'
+    client: webClient
+    subnet: privateNetwork ? network.outputs.pages : ''
+    logs: watch.outputs.logs
+  }
+}
+
+module doors 'modules/doors.bicep' = if (privateNetwork) {
+  name: 'doors'
+  params: {
+    name: '${prefix}-door'
+    location: location
+    network: network.outputs.network
+    subnet: network.outputs.doors
+    targets: [
+      {
+        name: 'workspace'
+        id: workspace.outputs.id
+        group: 'amlworkspace'
+        zones: [
+          'privatelink.api.azureml.ms'
+          'privatelink.notebooks.azure.net'
+        ]
+      }
+      {
+        name: 'blobs'
+        id: stores.outputs.storage
+        group: 'blob'
+        zones: [
+          'privatelink.blob.${environment().suffixes.storage}'
+        ]
+      }
+      {
+        name: 'files'
+        id: stores.outputs.storage
+        group: 'file'
+        zones: [
+          'privatelink.file.${environment().suffixes.storage}'
+        ]
+      }
+      {
+        name: 'registry'
+        id: stores.outputs.registry
+        group: 'registry'
+        zones: [
+          'privatelink.azurecr.io'
+        ]
+      }
+      {
+        name: 'vault'
+        id: stores.outputs.vault
+        group: 'vault'
+        zones: [
+          'privatelink.vaultcore.azure.net'
+        ]
+      }
+      {
+        name: 'web'
+        id: web.outputs.id
+        group: 'sites'
+        zones: [
+          'privatelink.azurewebsites.net'
+        ]
+      }
+    ]
+  }
+}
+
 module roles 'modules/roles.bicep' = {
   name: 'roles'
   params: {
@@ -87,8 +176,13 @@ module roles 'modules/roles.bicep' = {
     reviewers: reviewers
     releasePipeline: releasePipeline
     endpointIdentity: workspace.outputs.endpointIdentity
+    predictionsName: stores.outputs.predictionsName
+    siteName: web.outputs.siteName
+    webIdentity: web.outputs.identity
   }
 }
 
 output workspace string = workspace.outputs.name
 output insights string = watch.outputs.insights
+output web string = web.outputs.address
+output registry string = stores.outputs.registryName

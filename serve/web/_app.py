@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ from serve.web._shell import Shell
 from serve.web._verdict import Verdict, percent
 
 __all__ = ["Site", "create_app"]
+
+COMMIT_VARIABLE = "HOMOLOGATE_COMMIT"
+"""Set by the image; a release asks for it, so as not to take the old container for the new one."""
 
 View = Callable[[Request], Awaitable[Response]]
 
@@ -113,8 +117,9 @@ def _own_routes(site: Site) -> list[Route]:
         return response
 
     async def health(_: Request) -> Response:
-        """Whether the app takes requests, and whether the scoring server answers."""
-        return JSONResponse({"status": "ready", "server": "answers" if await site.server.answers() else "away"})
+        """Whether the app takes requests, whether the scoring server answers, and of which commit the image is."""
+        told = {"status": "ready", "server": "answers" if await site.server.answers() else "away"}
+        return JSONResponse(told | ({"commit": commit} if (commit := os.environ.get(COMMIT_VARIABLE)) else {}))
 
     return [
         Route("/sign-in", sign_in_page, methods=["GET"]),

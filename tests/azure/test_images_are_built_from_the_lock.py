@@ -16,7 +16,6 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
-import yaml
 from loopback.azurite import free_port
 
 from homologate.model_directory import build
@@ -38,6 +37,8 @@ def test_an_image_runs_without_rights_says_what_it_is_and_brings_only_what_it_ne
         assert "--require-hashes" in line or "torch.txt" in line
     for source in re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.MULTILINE):
         for path in source.split():
+            if path == "homologate.yam[l]":
+                continue  # a project's own, where it has one
             assert (ROOT / path).exists(), path
             assert path.split("/")[0] in (ROOT / ".dockerignore").read_text()
 
@@ -82,6 +83,8 @@ def built(image: str, tmp_path: Path) -> Path:
         if line.startswith("COPY "):
             *sources, target = line.split()[1:]
             for source in sources:
+                if not (ROOT / source).exists() and "[" in source:
+                    continue  # as docker does with a pattern that fits nothing
                 place = root / target / (Path(source).name if target in {"requirements/", "docker/", "./"} else "")
                 place.parent.mkdir(parents=True, exist_ok=True)
                 copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copyfile
@@ -131,14 +134,3 @@ def _is_a_bill_of_all(file: Path, opt: Path) -> None:
     installed = {folder.name.partition("-")[0].replace("_", "-").lower() for folder in opt.glob("lib/*/*/*.dist-info")}
     assert "homologate" in named
     assert {re.sub(r"[-_.]+", "-", name) for name in installed} == named
-
-
-def test_the_github_workflows_fit_their_schema_and_hold_no_secret() -> None:
-    for file in sorted((ROOT / ".github" / "workflows").glob("*.yml")):
-        words = [str(Path(sys.executable).parent / "check-jsonschema"), "--builtin-schema", "vendor.github-workflows"]
-        done = subprocess.run([*words, str(file)], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout
-        text = file.read_text()
-        assert "secrets." not in text
-        assert yaml.safe_load(text)["permissions"]["contents"] == "read"
-        assert "id-token: write" in text

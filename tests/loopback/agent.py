@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,7 +57,8 @@ class Agent:
         home: where machines and artifacts are.
         environment: of every script.
         logged_in: more of it for scripts that run as the service connection.
-        click: answers a check or a manual validation, asked by the environment's name or the task's title.
+        click: answers a check or a manual validation, asked by the environment's name or the task's title: yes, no, or
+            None where nobody came in time.
         instead: commands that are not run in full, with what is run for them.
     """
 
@@ -64,7 +66,7 @@ class Agent:
     home: Path
     environment: Mapping[str, str]
     logged_in: Mapping[str, str]
-    click: Callable[[str], bool] = lambda _: True
+    click: Callable[[str], bool | None] = lambda _: True
     instead: Mapping[str, str] = field(default_factory=dict)
     _machines: int = 0
 
@@ -138,7 +140,7 @@ class Agent:
                     check=True, env=dict(self.environment),
                 )  # fmt: skip
             elif task == "Cache@2":
-                _restore(machine / "s" / ".venv")
+                restore(machine / "s" / ".venv")
             elif "download" in step:
                 source = artifacts if step["download"] == "current" else upstream
                 folder = machine if step["download"] == "current" else machine / step["download"]
@@ -147,10 +149,13 @@ class Agent:
                 source = Path(_filled(step["inputs"]["targetPath"], told))
                 shutil.copytree(source, artifacts / step["inputs"]["artifact"], dirs_exist_ok=True)
             elif task == "ManualValidation@1":
-                succeeded = self.click(step["displayName"])
+                answer = self.click(step["displayName"])
+                succeeded = step["inputs"].get("onTimeout") == "resume" if answer is None else answer
             elif "bash" in step or task == "AzureCLI@2":
                 script = _filled(step["bash"] if "bash" in step else step["inputs"]["inlineScript"], told)
+                begun = time.monotonic()
                 code, said = self._script(script, machine / "s", told, step.get("env", {}), azure=bool(task))
+                print(f"{stage}/{job}: {step.get('displayName', '')} → {code} ({time.monotonic() - begun:.1f} s)")
                 outcome.ran.append(Ran(stage, job, step.get("displayName", ""), code, said))
                 for variable, value in OUTPUT.findall(said):
                     outcome.outputs[f"{stage}.{job}.{step['name']}.{variable}"] = value
@@ -206,7 +211,7 @@ def _filled(text: str, told: Mapping[str, str]) -> str:
     return MACRO.sub(lambda found: told.get(found[1], found[0]), text)
 
 
-def _restore(folder: Path) -> None:
+def restore(folder: Path) -> None:
     """The environment of the lock, as the cache gives it back: that of these tests."""
     folder.mkdir()
     for entry in Path(sys.prefix).iterdir():

@@ -35,6 +35,7 @@ from .workspace import GROUP, NAME, SCOPE, SUBSCRIPTION
 TENANT = "00000000-0000-0000-0000-0000000000aa"
 LOCATION = "westeurope"
 MANAGEMENT, LOGIN, SCORING = "management.azure.com", "login.microsoftonline.com", ".inference.ml.azure.com"
+SITES = ".azurewebsites.net"
 
 Judge = Callable[[str, dict[str, Any]], tuple[int, Any]]
 """`(deployment, body) -> (status, answer)`: what a deployment answers to a scoring request."""
@@ -49,6 +50,7 @@ class Cloud:
         resources: what was put, by path below the workspace.
         asked: `(method, path below the workspace, body)` in order; reads are not kept.
         judge: how deployments answer.
+        site: what `GET /health` of a web app answers, by host name: status and body.
         fail: by path below the workspace: a status to answer a write with, or `"later"` for one that is accepted and
             then fails, or `"never"` for one that never ends; another word is the code it then fails with.
         assertions: federated tokens that were exchanged for access tokens.
@@ -59,6 +61,7 @@ class Cloud:
     resources: dict[str, dict[str, Any]] = field(default_factory=dict)
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
     judge: Judge = lambda deployment, body: (200, {"predictions": []})
+    site: Callable[[str], tuple[int, Any]] = lambda host: (404, "no such site")
     fail: dict[str, int | str] = field(default_factory=dict)
     assertions: list[str] = field(default_factory=list)
     secret: str = field(default_factory=lambda: secrets.token_hex(32))
@@ -84,7 +87,7 @@ def cloud(home: Path) -> Iterator[Cloud]:
     """Start sign-in, resource manager, scoring and storage under `home`."""
     certificates, port = trustme.CA(), free_port()
     with azurite(home / "azurite", certificates) as blobs:
-        names = {MANAGEMENT: port, LOGIN: port, SCORING: port, ".blob.core.windows.net": blobs.port}
+        names = {MANAGEMENT: port, LOGIN: port, SCORING: port, SITES: port, ".blob.core.windows.net": blobs.port}
         with proxy(names) as through:
             environment = {
                 "HTTPS_PROXY": through,
@@ -95,7 +98,7 @@ def cloud(home: Path) -> Iterator[Cloud]:
             state = Cloud(environment, blobs)
             _log_in(state, home / "bin")
             blobs.make_container("datastore")
-            with serving(_app(state), port, certificates, MANAGEMENT, LOGIN, f"*.{LOCATION}{SCORING}"):
+            with serving(_app(state), port, certificates, MANAGEMENT, LOGIN, f"*.{LOCATION}{SCORING}", f"*{SITES}"):
                 yield state
 
 
@@ -116,6 +119,9 @@ def _app(state: Cloud) -> Starlette:
         told = json.loads(body) if body and "json" in request.headers.get("content-type", "") else body.decode()
         if host == LOGIN:
             return _sign_in(state, request, told)
+        if host.endswith(SITES) and request.url.path == "/health":
+            status, answer = state.site(host)
+            return JSONResponse(answer, status)
         if not _believed(state, request):
             return JSONResponse({"error": {"code": "AuthenticationFailed", "message": "no token of ours"}}, 401)
         if host.endswith(SCORING):

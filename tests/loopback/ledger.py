@@ -26,7 +26,7 @@ def ledger_for(server: str, people: Sequence[str] = PEOPLE) -> str:
         connection.execute(text(f"CREATE DATABASE {name}"))
         known = set(connection.execute(text("SELECT rolname FROM pg_roles")).scalars())
         for person in set(people) - known:
-            connection.execute(text(f"CREATE ROLE {person} LOGIN"))
+            connection.execute(text(f'CREATE ROLE "{person}" LOGIN'))
     engine.dispose()
     ledger = f"{server}/{name}"
     Ledger(ledger).close()
@@ -34,6 +34,7 @@ def ledger_for(server: str, people: Sequence[str] = PEOPLE) -> str:
     owner = create_engine(ledger, isolation_level="AUTOCOMMIT")
     with owner.connect() as connection:
         for person in people:
-            connection.execute(text(f"GRANT SELECT, INSERT, UPDATE ON homologate_ledger, homologate_told TO {person}"))
+            granted = f'GRANT SELECT, INSERT, UPDATE ON homologate_ledger, homologate_told TO "{person}"'
+            connection.execute(text(granted))
     owner.dispose()
     return ledger

@@ -63,13 +63,17 @@ def test_what_a_server_refuses_is_said_in_its_words_and_the_text_stays(narrow: t
 
 
 def test_an_app_before_a_server_that_is_away_says_so_and_is_healthy(web: Callable[..., Server]) -> None:
-    app = web("--server", f"http://127.0.0.1:{free_port()}")
+    app = web("--server", f"http://127.0.0.1:{free_port()}", environment={"HOMOLOGATE_COMMIT": "c0ffee"})
     with visiting(app) as client:
         page = client.get("/")
         assert page.status_code == 503
         assert "The scoring server is away" in plain(page)
         assert "Ask again in 10 seconds" in plain(page)
-        assert client.get("/health").json() == {"status": "ready", "server": "away"}
+        told = {"status": "ready", "server": "away", "commit": "c0ffee"}
+        assert client.get("/health").json() == told
+        # A platform's probe calls the machine by its number; nothing else answers to that.
+        assert client.get("/health", headers={"Host": "169.254.1.2:5200"}).json() == told
+        assert client.get("/", headers={"Host": "169.254.1.2:5200"}).status_code == 421
     assert app.stop() == 0
 
 

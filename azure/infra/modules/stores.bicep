@@ -50,6 +50,14 @@ resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2023-05-01' = {
   }
 }
 
+resource predictions 'Microsoft.Storage/storageAccounts/blobServices/containers@2023-05-01' = {
+  parent: blobs
+  name: 'predictions'
+  properties: {
+    publicAccess: 'None'
+  }
+}
+
 resource registry 'Microsoft.ContainerRegistry/registries@2023-07-01' = {
   name: take('${prefix}${suffix}', 50)
   location: location
@@ -109,6 +117,7 @@ resource vaultDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-prev
 
 output storage string = storage.id
 output storageName string = storage.name
+output predictionsName string = predictions.name
 output registry string = registry.id
 output registryName string = registry.name
 output vault string = vault.id

@@ -70,5 +70,6 @@ resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' 
   }
 }
 
+output id string = workspace.id
 output name string = workspace.name
 output endpointIdentity string = endpointIdentity.properties.principalId
