@@ -14,9 +14,11 @@ import textwrap
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from waiting import until
 
 from homologate.collection import FolderStore, Reading, places, ship
 from homologate.errors import StorageError
@@ -219,6 +221,33 @@ def test_offering_never_waits_for_the_disk(tmp_path: Path) -> None:
     assert time.perf_counter() - begun < 1.0
     held.set()
     collector.close()
+
+
+def test_records_that_never_stop_are_still_forced_to_the_disk_and_shipped(tmp_path: Path, store: FolderStore) -> None:
+    going, synced = threading.Event(), 0
+
+    class Endless(Spool):
+        def append(self, lines: Iterable[bytes]) -> None:
+            super().append(lines)
+            if going.is_set():  # another record waits before the writer looks whether any does
+                collector.offer(record(f"r{collector.counts()['offered']}"))
+
+        def sync(self) -> None:
+            nonlocal synced
+            synced += 1
+            super().sync()
+
+    collector = Collector(Endless(tmp_path / "spool", roll_bytes=20_000), Privacy("full"), sync_seconds=0.05)
+    going.set()
+    collector.offer(record("r0"))
+    try:
+        until(lambda: synced > 3 and len(list((tmp_path / "spool").glob("*.ready"))) > 3, 10, "segment to ship")
+        assert ship(tmp_path / "spool", store)["segments"] > 3
+    finally:
+        going.clear()
+        collector.close()
+    ship(tmp_path / "spool", store)
+    assert stored(store) == {f"r{number}": 1 for number in range(collector.counts()["accepted"])}
 
 
 def test_threads_and_forked_processes_each_write_their_own_once(tmp_path: Path, store: FolderStore) -> None:

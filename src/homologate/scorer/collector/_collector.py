@@ -70,6 +70,7 @@ class Collector:
         self._dropped: Counter[str] = Counter()
         self._wake = threading.Event()
         self._ended = False
+        self._synced = time.monotonic()
         self._thread: threading.Thread | None = None
 
     def offer(self, record: Record) -> bool:
@@ -112,25 +113,28 @@ class Collector:
 
     def _run(self) -> None:
         """Until closed: wait for records, gather for a moment, write them in one go, force them to the disk in time."""
-        synced = time.monotonic()
         while not self._ended or self._waiting:
             self._wake.wait(self.sync_seconds)
             if not self._ended:
                 time.sleep(PAUSE)
             self._wake.clear()
             self._write()
-            if time.monotonic() - synced >= self.sync_seconds or self._ended:
-                synced = time.monotonic()
-                with contextlib.suppress(OSError):
-                    self.spool.sync()
-            if self.spool.due:
-                with contextlib.suppress(OSError):
-                    self.spool.roll()
+            self._secure()
         with contextlib.suppress(OSError):
             self.spool.roll()
 
+    def _secure(self) -> None:
+        """Force what was written to the disk where it is time, and leave a segment that is due to the shipper."""
+        if time.monotonic() - self._synced >= self.sync_seconds:
+            self._synced = time.monotonic()
+            with contextlib.suppress(OSError):
+                self.spool.sync()
+        if self.spool.due:
+            with contextlib.suppress(OSError):
+                self.spool.roll()
+
     def _write(self) -> None:
-        """Move everything that waits into the spool."""
+        """Move everything that waits into the spool; where it never ends, secure it on the way."""
         while batch := self._taken():
             lines = self._lines(batch)
             while lines:
@@ -145,6 +149,7 @@ class Collector:
                     time.sleep(RETRY_SECONDS)
                 else:
                     self._count(len(lines), None)
+                    self._secure()
                     break
         return None
 
