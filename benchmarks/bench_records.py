@@ -37,8 +37,7 @@ WRITER = """
 
     def waits():
         # Here records come faster than in an hour, and the shipper has its pauses: it is waited for at half a spool.
-        ready = sum(segment.stat().st_size for segment in spool.glob("*.ready"))
-        return collector.counts()["waiting"] > 5000 or ready > 1 << 29
+        return collector.counts()["waiting"] > 5000 or len(list(spool.glob("*.ready"))) > 100
 
     for number in range(records):
         text = f"The hose from lot {number} burst at 12 MPa; call jo@example.com."
