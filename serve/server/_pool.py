@@ -9,8 +9,8 @@ nothing here needs a lock.
 
 While questions wait, answers are gathered: a thread goes on to the next question and the event loop hears of several
 answers at once. An answer clears the processor's caches of the loop's code and the loop takes a core from a thread, so
-four answers told in a row cost little more than one. No answer is kept back where nothing waits, behind anything longer
-than one text, or beyond `GATHER_SECONDS`.
+four answers told in a row cost little more than one. No answer is kept back where less than `RESERVE` waits, behind
+anything longer than one text, or beyond `GATHER_SECONDS`.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ SLICE = 16
 
 GATHER_SECONDS = 0.02
 """How long an answer may wait for the next ones, while other questions wait for a thread."""
+
+RESERVE = 3
+"""Questions a thread that must be waiting: what keeps the threads busy while the loop answers and hears of new ones."""
 
 
 class Ran(NamedTuple):
@@ -229,7 +232,7 @@ class Pool:
         except queue.Empty:
             self._tell()
             return self._jobs.get()
-        if job is None or not job.brief or self._jobs.qsize() < len(self.cores) or self._kept_long():
+        if job is None or not job.brief or self._jobs.qsize() < RESERVE * len(self.cores) or self._kept_long():
             self._tell()
         return job
 
