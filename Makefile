@@ -46,7 +46,7 @@ lint: setup ## style, types, spelling, secrets
 	@ruff format --check .
 	@mypy
 	@codespell
-	@hadolint --failure-threshold warning docker/*.Dockerfile serve/edge/templates/Dockerfile
+	@hadolint --failure-threshold warning --ignore DL3059 docker/*.Dockerfile serve/edge/templates/Dockerfile
 	@git ls-files -z | xargs -0 detect-secrets-hook --exclude-files '^requirements/.*\.txt$$'
 	@git log -p --no-color --no-ext-diff --format= --unified=0 -- . ':!requirements/*.txt' ':!.secrets-known' \
 	    | sed -n 's/^+\([^+]\)/\1/p' >$(VENV)/added-lines.txt
