@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from browsing import chromium
 from loopback.scoring import TEXTS, Server, servers
 
 from homologate.attest import (
@@ -46,6 +47,7 @@ from homologate.tracking import Place, Provenance, Tracker
 
 if TYPE_CHECKING:
     import pandas as pd
+    from playwright.sync_api import Browser
 
     from homologate.classifier import TrainingFacts
 
@@ -58,6 +60,13 @@ os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
 os.environ["HF_HUB_OFFLINE"] = "1"
 # `mlflow run --env-manager local` and the servers find this environment's programs first.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for a file of tests."""
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture(scope="module", autouse=True)

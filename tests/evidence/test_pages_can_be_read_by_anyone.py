@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import copy
-import os
 import re
-import shutil
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +17,6 @@ from homologate.evidence._pages import KINDS
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 VIEWS: dict[str, dict[str, Any]] = {
     "light": {"viewport": {"width": 1180, "height": 900}, "color_scheme": "light"},
     "dark": {"viewport": {"width": 1180, "height": 900}, "color_scheme": "dark"},
@@ -200,19 +192,6 @@ def everything(
     made = cards(evaluation, explanation, parity, comparison=comparison)
     measured = (evaluation, explanation, parity, shadow, comparison, trace, drift)
     return {**{facts["kind"]: facts for facts in measured}, **made}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
-
-    if not Path(CHROMIUM).exists() and shutil.which("chromium") is None:
-        reason = f"no browser at {CHROMIUM}; install Debian's package chromium"
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield started
-        started.close()
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable
@@ -13,14 +12,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from browsing import chromium
 
 from homologate.attest import report_predicate
 from homologate.scorer import Word
 from registry_promotion.story import reach_of, words_of
 
 MODEL = "brakes-compared"
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 IDS = [f"item-{n}" for n in range(40)]
 LABELS = ["non-compliant" if n < 12 else "compliant" for n in range(40)]
 
@@ -105,14 +103,9 @@ def test_the_page_says_which_words_gained_and_lost_weight(gated: Any, request_id
 
 def test_axe_finds_nothing_on_the_whole_page_and_mlflow_links_to_it_and_back(gated: Any, request_id: str) -> None:
     from axe_playwright_python.sync_playwright import Axe
-    from playwright.sync_api import sync_playwright
 
-    if not Path(CHROMIUM).exists():
-        reason = f"no browser at {CHROMIUM}; install Debian's package chromium"
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
     address = f"{gated.url}/homologate/requests/{request_id}"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium() as browser:
         sign_in = {"username": "bob", "password": "correct horse battery"}  # pragma: allowlist secret
         for width in (1180, 360):
             page = browser.new_context(http_credentials=sign_in, viewport={"width": width, "height": 900}).new_page()
@@ -126,7 +119,6 @@ def test_axe_finds_nothing_on_the_whole_page_and_mlflow_links_to_it_and_back(gat
         back.wait_for(timeout=90_000)
         page.goto(str(back.get_attribute("href")))
         assert page.title().startswith(f"{MODEL} 2 to Production")
-        browser.close()
 
 
 def test_marked_words_lose_no_character_and_are_tinted_by_their_share() -> None:

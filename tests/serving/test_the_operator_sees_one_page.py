@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 import pytest
 import requests
 import yaml
+from browsing import chromium
 
 from homologate.cli import declared_commands, main
 from homologate.collection import FolderStore
@@ -23,7 +22,7 @@ from serve.dashboard._facts import drift
 from serve.monitor import Cause, Finding, Signal, write_metrics
 
 from ..collection.conftest import NOON, keep, record
-from ..evidence.test_pages_can_be_read_by_anyone import CHROMIUM, FLAGS, VIEWS
+from ..evidence.test_pages_can_be_read_by_anyone import VIEWS
 from .conftest import Server
 
 INTERVAL = {"value": 0.75, "low": 0.7, "high": 0.8}
@@ -117,15 +116,10 @@ def test_the_page_runs_nothing_asks_for_nothing_and_obeys_no_markup() -> None:
 @pytest.mark.parametrize("view", VIEWS)
 def test_axe_finds_nothing_under_the_pages_own_policy(view: str, tmp_path: Path) -> None:
     from axe_playwright_python.sync_playwright import Axe
-    from playwright.sync_api import sync_playwright
 
-    if not Path(CHROMIUM).exists() and shutil.which("chromium") is None:
-        reason = f"no browser at {CHROMIUM}; install Debian's package chromium"
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
     file = tmp_path / "dashboard.html"
     file.write_text(page({**FACTS, "alerts": alerts(FACTS)}), encoding="utf-8")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium() as browser:
         opened = browser.new_page(**VIEWS[view])
         said: list[str] = []
         opened.on("console", lambda message: said.append(message.text))
@@ -135,7 +129,6 @@ def test_axe_finds_nothing_under_the_pages_own_policy(view: str, tmp_path: Path)
         assert opened.evaluate("document.documentElement.scrollWidth") <= VIEWS[view]["viewport"]["width"]
         assert opened.evaluate("getComputedStyle(document.querySelector('.bar')).opacity") == "0.55", "styles apply"
         assert said == []
-        browser.close()
 
 
 def test_the_command_counts_what_was_kept_and_says_what_it_cannot_have(

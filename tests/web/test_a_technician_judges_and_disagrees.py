@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +18,6 @@ from .conftest import BAD, GOOD, Shop, disputed, kept, plain, prediction
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 VIEWS: dict[str, dict[str, Any]] = {
     "light": {"viewport": {"width": 1180, "height": 900}, "color_scheme": "light"},
     "dark telephone": {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark", "reduced_motion": "reduce"},
@@ -31,19 +26,6 @@ SMALL = """[...document.querySelectorAll('a, button, input:not([type=hidden]), t
     .filter(one => !one.closest('p') && !one.matches('.skip') && one.offsetParent)
     .filter(one => { const box = one.getBoundingClientRect(); return box.height < 44 || box.width < 44 })
     .map(one => one.outerHTML)"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
-
-    if not Path(CHROMIUM).exists() and shutil.which("chromium") is None:
-        reason = f"no browser at {CHROMIUM}; install Debian's package chromium"
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield started
-        started.close()
 
 
 @pytest.mark.parametrize("view", VIEWS)
