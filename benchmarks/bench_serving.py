@@ -2,9 +2,9 @@
 
 `python benchmarks/bench_serving.py [ROUNDS]` prints a line a budget; exit 1 on FAIL. The int8 model, single-text
 requests, every side in short slices, one after another, the bare scorer right before and after each of ours, and the
-order turned round from one round to the next; the median of the rounds' ratios counts. The load (wrk) runs on the
-same cores, and its cost is the servers' loss, not the bare scorer's. Keeping predictions is off: it is measured by
-itself.
+order turned round from one round to the next; the median of the rounds' ratios counts. A server that is not asked
+sleeps. The load (wrk) runs on the same cores, and its cost is the servers' loss, not the bare scorer's. Keeping
+predictions is off: it is measured by itself.
 """
 
 from __future__ import annotations
@@ -99,14 +99,20 @@ def _measure(
     explained = [{"inputs": [text], "params": {"explain": True}} for text in asked]
     found: dict[str, list[float]] = {}
 
+    def told_by(name: str, path: str, bodies: list[Any], callers: int, seconds: float = SECONDS) -> dict[str, float]:
+        running[name].wake()
+        told = ask(running[name].url, path, bodies, callers, seconds)
+        running[name].sleep()
+        return told
+
     def served(name: str, callers: int, bodies: list[Any] | None = None) -> float:
-        told = ask(running[name].url, "/invocations", bodies or protocol, callers, SECONDS)
+        told = told_by(name, "/invocations", bodies or protocol, callers)
         if told["faults"]:
             raise SystemExit(f"{name}: {told['faults']:.0f} of {told['answers']:.0f} answers were not 200")
         return told["answers"] / told["seconds"]
 
     for name in running:
-        ask(running[name].url, "/invocations", protocol, 8, 1.0)  # warm
+        told_by(name, "/invocations", protocol, 8, 1.0)  # warm
     for number in range(rounds):
         sides: list[tuple[str, Callable[[], float]]] = [
             ("bare", lambda: bare(scorer, asked, threads)),
@@ -134,7 +140,7 @@ def _measure(
         found.setdefault("ours", []).append(got["ours 8"])
         found.setdefault("stock", []).append(got["stock 8"])
         alone = bare_p99(scorer, asked)
-        found.setdefault("p99", []).append(ask(running["ours"].url, "/v1/score", typed, 1, SECONDS)["p99"] / alone)
+        found.setdefault("p99", []).append(told_by("ours", "/v1/score", typed, 1)["p99"] / alone)
         print(f"round {number + 1}: { {name: round(value, 1) for name, value in got.items()} }", file=sys.stderr)
     return {name: statistics.median(values) for name, values in found.items()}
 

@@ -30,7 +30,9 @@ class Running:
         # Stock serving starts uvicorn by name.
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         environment = {**os.environ, "PATH": path, "HF_HUB_OFFLINE": "1"}
-        self.process = subprocess.Popen(command, start_new_session=True, env=environment, **quiet)
+        # A group of its own, to be ended whole, but no session: between sessions Linux shares the cores by halves
+        # (autogroup), so that a load that needs a hundredth of them could push the server aside at will.
+        self.process = subprocess.Popen(command, process_group=0, env=environment, **quiet)
         while not self._answers():
             if time.perf_counter() - begun > PATIENCE or self.process.poll() is not None:
                 raise SystemExit(f"{name} did not start: {' '.join(command)}")
@@ -43,6 +45,14 @@ class Running:
                 return bool(answer.status == 200)
         except OSError:
             return False
+
+    def sleep(self) -> None:
+        """Take no part of the machine until `wake`: the timers of servers nobody asks are a hundredth of it."""
+        os.killpg(self.process.pid, signal.SIGSTOP)
+
+    def wake(self) -> None:
+        """Go on."""
+        os.killpg(self.process.pid, signal.SIGCONT)
 
     def memory(self) -> float:
         """Megabytes of the whole process group, shared pages counted once (PSS)."""
@@ -58,6 +68,7 @@ class Running:
 
     def stop(self) -> None:
         """End the whole group."""
+        self.wake()
         os.killpg(self.process.pid, signal.SIGTERM)
         try:
             self.process.wait(10)

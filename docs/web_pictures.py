@@ -63,7 +63,7 @@ def start(home: Path, *words: str) -> tuple[subprocess.Popen[bytes], str]:
         process = subprocess.Popen(command(*words), stderr=sink)  # noqa: S603 (our own words)
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        if found := re.search(r'"event": "ready", "url": "([^"]+)"', log.read_text(encoding="utf-8")):
+        if found := re.search(r'"event":"ready","url":"([^"]+)"', log.read_text(encoding="utf-8")):
             return process, found[1]
         time.sleep(0.1)
     raise SystemExit(f"homologate {words[0]} is not ready:\n{log.read_text(encoding='utf-8')}")

@@ -18,9 +18,10 @@ POLITE = 16
 
 
 class Incoming(Protocol):
-    """A request whose body is to come."""
+    """A request whose body is to come, or is here: `whole`."""
 
     receive: Receive
+    whole: bytes | None
 
     def said(self, name: bytes, default: str = "") -> str:
         """One field of the header as text."""
@@ -38,6 +39,10 @@ async def read_body(asked: Incoming, limits: Limits) -> bytes:
         # A kilobyte of gzip can be a gigabyte of text; nobody sends descriptions that need it.
         error = DataError(f"the body is encoded as {encoding!r:.60}", place="header Content-Encoding", legal="identity")
         raise Problem(415, error, close=True)
+    if asked.whole is not None:
+        if len(asked.whole) > limits.body_bytes:
+            raise _too_long(limits)
+        return asked.whole
     told = asked.said(b"content-length", "0")
     if told.isdecimal() and int(told) > limits.body_bytes and "100-continue" in asked.said(b"expect").lower():
         raise _too_long(limits)

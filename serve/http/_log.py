@@ -7,11 +7,14 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 __all__ = ["event", "line", "set_up", "tell", "write"]
 
-_encode = json.JSONEncoder(default=str).encode
+_encoder = msgspec.json.Encoder(enc_hook=str)
 _LOGGER = logging.getLogger("homologate.serve")
 
 
@@ -25,8 +28,8 @@ def line(name: str, level: str, at: float, facts: dict[str, Any], error: BaseExc
 
     A fault's message is left out: it may quote what a client sent.
     """
-    seconds, part = divmod(at, 1)
-    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(part * 1000):03d}Z"
+    second = int(at)
+    moment = f"{_moment(second)}.{int((at - second) * 1000):03d}Z"
     told: dict[str, Any] = {"time": moment, "level": level, "event": name, **facts}
     if error is not None:
         trace = error.__traceback__
@@ -34,7 +37,15 @@ def line(name: str, level: str, at: float, facts: dict[str, Any], error: BaseExc
             trace = trace.tb_next
         told["error"] = type(error).__name__
         told["at"] = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else None
-    return _encode(told)
+    try:
+        return _encoder.encode(told).decode()
+    except UnicodeEncodeError:  # half a surrogate pair, in the name of a caller say, cannot be written as UTF-8
+        return json.dumps(told, default=str)
+
+
+@lru_cache(2)
+def _moment(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
 def write(lines: Sequence[str]) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable
 
 from homologate.errors import DataError, HomologateError, ModelError, RefusedError, ServiceError, UsageError
 
-__all__ = ["Left", "Problem", "problem_of"]
+__all__ = ["Left", "Problem", "header_lines", "problem_of"]
 
 
 class Left(Exception):
@@ -47,6 +49,26 @@ class Problem(Exception):
             found.append((b"connection", b"close"))
         return found
 
+    @property
+    def lines(self) -> bytes:
+        """The response headers as they are sent."""
+        return header_lines(self.headers)
+
+
+def header_lines(header: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Header fields as they are sent, a line each.
+
+    Raises:
+        ValueError: a control character would end a line early.
+    """
+    fields = list(header)
+    for name, value in fields:
+        if _CONTROL.search(value):
+            raise ValueError(f"a control character in the header {name.decode('latin-1')}")
+    return b"".join([b"%s: %s\r\n" % field for field in fields])
+
+
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 _STATUS: dict[type[HomologateError], int] = {
     DataError: 400,

@@ -3,21 +3,25 @@
 connections   one beyond the limit is closed at once
 header        its bytes and the seconds it may take are bounded (the body's are, where it is read: `_body.py`)
 departure     the handler of a request whose client leaves is cancelled, wherever it stands
+doors         those of an application that has some are asked without ASGI (`_exchange.py`)
 """
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any
+from urllib.parse import unquote
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from homologate.errors import DataError
 from serve.http import _log
+from serve.http._exchange import Connection, Doors, Exchange
 from serve.http._limits import Limits
 from serve.http._problem import Problem
 
-__all__ = ["CONNECTION", "KEEP_ALIVE_SECONDS", "Connection", "PatientProtocol"]
+__all__ = ["CONNECTION", "KEEP_ALIVE_SECONDS", "PatientProtocol"]
 
 KEEP_ALIVE_SECONDS = 75
 """Longer than the sixty seconds after which common load balancers close an idle connection, so they close first."""
@@ -27,50 +31,12 @@ CONNECTION = "homologate.connection"
 """The ASGI extension under which a handler finds its `Connection`."""
 
 
-class Connection:
-    """What a handler and its connection know of each other.
-
-    Attributes:
-        handling: the task that handles.
-        left: whether the client went away.
-        joining: set by a handler that sends its whole body next: the head waits for it.
-    """
-
-    __slots__ = ("handling", "joining", "left")
-
-    def __init__(self) -> None:
-        self.handling: asyncio.Task[Any] | None = None
-        self.left = self.joining = False
-
-
-class _Joining:
-    """A transport that sends head and body of a short answer in one piece: half the system calls and the wake-ups."""
-
-    __slots__ = ("_connection", "_head", "_transport")
-
-    def __init__(self, transport: asyncio.Transport, connection: Connection) -> None:
-        self._transport, self._connection = transport, connection
-        self._head = b""
-
-    def write(self, data: bytes) -> None:
-        if self._connection.joining:
-            self._head, self._connection.joining = data, False
-        elif self._head:
-            head, self._head = self._head, b""
-            self._transport.write(head + data)
-        else:
-            self._transport.write(data)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-
 class PatientProtocol(HttpToolsProtocol):
     """See the module."""
 
-    def __init__(self, *args: Any, limits: Limits, **named: Any) -> None:
+    def __init__(self, *args: Any, limits: Limits, doors: Doors | None, **named: Any) -> None:
         super().__init__(*args, **named)
-        self._limits = limits
+        self._limits, self._doors = limits, doors
         self._connection = Connection()
         self._extensions = {CONNECTION: self._connection}
         self._heading, self._header_bytes = False, 0
@@ -78,7 +44,7 @@ class PatientProtocol(HttpToolsProtocol):
         self._watch: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(_Joining(transport, self._connection))  # type: ignore[arg-type]
+        super().connection_made(transport)
         if len(self.connections) > self._limits.connections:
             _log.event("connection_refused", level=30, connections=self._limits.connections)
             transport.abort()
@@ -109,23 +75,61 @@ class PatientProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._heading = False
-        super().on_headers_complete()
+        path = self._door()
+        if path is None or self._doors is None:
+            super().on_headers_complete()
+            return
+        before = self.cycle
+        self.cycle = exchange = Exchange(
+            path,
+            self._connection,
+            self.client[0] if self.client else "unknown",
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if before is None or before.response_complete:
+            self._start_asgi_task(exchange, self._doors)  # type: ignore[arg-type]
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((exchange, self._doors))  # type: ignore[arg-type]
 
     def on_response_complete(self) -> None:
+        """As uvicorn, without its timer: `_look` ends idle connections too."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
         self._header_until = self.loop.time() + KEEP_ALIVE_SECONDS + self._limits.patience
-        super().on_response_complete()
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
 
     def send_400_response(self, msg: str) -> None:
         """The one error shape for what is no HTTP at all."""
         self._refuse(Problem(400, DataError(msg, place="request"), close=True))
+
+    def _door(self) -> str | None:
+        """The door that is asked for, or None where this is a request like any other."""
+        if self._doors is None or self.parser.get_method() != b"POST":
+            return None
+        path = httptools.parse_url(self.url).path.decode("ascii")
+        path = unquote(path) if "%" in path else path
+        return path if path in self._doors.paths else None
 
     def _busy(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
     def _refuse(self, problem: Problem) -> None:
         reason = {400: b"Bad Request", 431: b"Request Header Fields Too Large"}[problem.status]
-        head = b"".join(b"%s: %s\r\n" % header for header in problem.headers)
-        self.transport.write(b"HTTP/1.1 %d %s\r\n%s\r\n%s" % (problem.status, reason, head, problem.body))
+        self.transport.write(b"HTTP/1.1 %d %s\r\n%s\r\n%s" % (problem.status, reason, problem.lines, problem.body))
         self.transport.close()
 
     def _look(self) -> None:

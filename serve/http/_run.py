@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from homologate.errors import ServiceError, UsageError
 from serve.http import _log
+from serve.http._exchange import Doors
 from serve.http._limits import Limits
 from serve.http._protocol import KEEP_ALIVE_SECONDS, PatientProtocol
 
@@ -54,6 +55,7 @@ def run(
     *,
     limits: Limits,
     ready: Callable[[str], None],
+    doors: Doors | None = None,
     leaving: Callable[[], None] = lambda: None,
     beside: Sequence[Callable[[], Awaitable[None]]] = (),
     tls: tuple[Path, Path] | None = None,
@@ -64,6 +66,7 @@ def run(
         app: what answers.
         listener: a bound socket.
         limits: connections, patience with a header, seconds to drain.
+        doors: what answers some paths without ASGI.
         ready: called once with the address, when requests are taken.
         leaving: called when told to leave.
         beside: what runs meanwhile on the same loop.
@@ -74,7 +77,7 @@ def run(
     """
     config = uvicorn.Config(
         app,
-        http=functools.partial(PatientProtocol, limits=limits),  # type: ignore[arg-type]
+        http=functools.partial(PatientProtocol, limits=limits, doors=doors),  # type: ignore[arg-type]
         ws="none",
         loop="uvloop",
         lifespan="on",

@@ -95,7 +95,7 @@ _SCORE = {
 
 
 def create_app(service: Service) -> Guard:
-    """The application of one server: the doors that judge, and FastAPI behind them for all else."""
+    """The application of one server: the doors that judge, for `serve.http.run` to ask, and FastAPI for all else."""
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
@@ -132,7 +132,7 @@ def create_app(service: Service) -> Guard:
 
 
 def _describe(app: FastAPI, path: str, door: Callable[..., Any], **named: Any) -> None:
-    """Put a door into the OpenAPI document; `Guard` answers it before FastAPI hears of it."""
+    """Put a door into the OpenAPI document; `Guard.answer` answers it, and FastAPI never hears of it."""
 
     def described() -> None: ...
 

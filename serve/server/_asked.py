@@ -31,6 +31,7 @@ class Asked:
         path: without query.
         header: names in lower case; the first of a name given twice counts.
         receive: ASGI's.
+        whole: the body where it is here already.
         request_id: names it, and the prediction, everywhere.
 
     Attributes:
@@ -56,12 +57,20 @@ class Asked:
         "path",
         "receive",
         "request_id",
+        "whole",
     )
 
     def __init__(
-        self, method: str, path: str, header: Iterable[tuple[bytes, bytes]], receive: Receive, request_id: str
+        self,
+        method: str,
+        path: str,
+        header: Iterable[tuple[bytes, bytes]],
+        receive: Receive,
+        request_id: str,
+        whole: bytes | None = None,
     ) -> None:
-        self.method, self.path, self.receive, self.request_id = method, path, receive, request_id
+        self.method, self.path, self.request_id = method, path, request_id
+        self.receive, self.whole = receive, whole
         self.header: dict[bytes, bytes] = {}
         for name, value in header:
             self.header.setdefault(name, value)
@@ -78,21 +87,14 @@ class Asked:
         value = self.header.get(name)
         return default if value is None else value.decode("latin-1")
 
-    def facts(self) -> dict[str, Any]:
-        """What the log says of the prediction; of one that failed, who should have made it."""
+    def tell(self, told: dict[str, Any]) -> None:
+        """Add what the log says of the prediction; of one that failed, who should have made it."""
         noted, model = self.noted, self.noted.model if self.noted else self.model
-        if model is None:
-            return {}
-        who: dict[str, Any] = {"model": model.name, "version": model.version, "digest": model.digest}
-        if noted is None:
-            return who
-        told: dict[str, Any] = {
-            "prediction_id": self.request_id,
-            **who,
-            "role": noted.role,
-            "texts": len(noted.labels),
-            "explain": noted.explain,
-        }
-        if len(noted.labels) == 1:
-            told.update(label=noted.labels[0], probability=noted.probability)
-        return told
+        if noted is not None:
+            told["prediction_id"] = self.request_id
+        if model is not None:
+            told["model"], told["version"], told["digest"] = model.name, model.version, model.digest
+        if noted is not None:
+            told["role"], told["texts"], told["explain"] = noted.role, len(noted.labels), noted.explain
+            if len(noted.labels) == 1:
+                told["label"], told["probability"] = noted.labels[0], noted.probability

@@ -1,20 +1,30 @@
 """The shell around everything: who asks, how often, what every response carries, what is told of it afterwards.
 
-Plain ASGI, because a middleware that wraps requests and responses in objects costs more than all of this together.
+Questions to the doors come in by `answer`, as bytes and without ASGI; all other requests go on to FastAPI.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serve.http import CONNECTION, Connection, Left, Problem, problem_of, security_headers
+from serve.http import (
+    CONNECTION,
+    Connection,
+    Exchange,
+    Left,
+    Problem,
+    Reply,
+    header_lines,
+    problem_of,
+    security_headers,
+)
 from serve.server._asked import Asked
-from serve.server._judging import DOORS, Reply
+from serve.server._judging import DOORS
 from serve.server._recorder import OPEN_PATHS
 from serve.server._service import Service
 
@@ -30,6 +40,9 @@ def _names() -> Iterator[str]:
 
 _name = _names().__next__
 
+_JUDGED = b"content-type: application/json\r\ncontent-length: %d\r\n%sx-prediction-id: %s\r\n%sx-request-id: %s\r\n"
+"""The header of an answer: bytes of its body, which model, its id, what is always said, its id again."""
+
 
 class Guard:
     """The whole application of one server; see the module.
@@ -37,14 +50,50 @@ class Guard:
     Args:
         app: answers whatever is not one of the `DOORS`.
         service: what the doors ask.
+
+    Attributes:
+        paths: the doors, as `serve.http.Doors` wants them.
     """
+
+    paths: Collection[str] = DOORS.keys()
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self.app, self.service = app, service
         self._always = security_headers(tls=service.tls)
+        self._lines = header_lines(self._always)
+
+    async def answer(self, exchange: Exchange) -> Reply | None:
+        """Answer a question to one of the doors; None where the client is gone."""
+        header, receive = exchange.scope["headers"], exchange.receive
+        asked = Asked("POST", exchange.path, header, receive, _name(), exchange.take_whole())  # type: ignore[arg-type]
+        finished = self.service.recorder.finished
+        try:
+            await self._admit(asked, exchange.client)
+            judged = await DOORS[asked.path](self.service, asked)
+        except Left:
+            finished(asked, 499, None)
+            return None
+        except asyncio.CancelledError:
+            finished(asked, 499 if exchange.connection.left else 0, None)
+            if not exchange.connection.left:
+                raise
+            return None
+        except Exception as error:
+            reply = self._refusal(asked, error)
+            finished(asked, reply.status, error)
+            return reply
+        named = asked.request_id.encode()
+        finished(asked, 200, None)
+        about = _JUDGED % (len(judged.body), judged.model.header, named, self._lines, named)
+        return Reply(200, about, judged.body)
+
+    def _refusal(self, asked: Asked, error: Exception) -> Reply:
+        problem = problem_of(error)
+        about = b"%s%sx-request-id: %s\r\n" % (problem.lines, self._lines, asked.request_id.encode())
+        return Reply(problem.status, about, problem.body, problem.close)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Answer any other request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -53,14 +102,12 @@ class Guard:
         connection.handling = asyncio.current_task()
         started: list[int] = []
         error: Exception | None = None
+        sending = self._sender(asked, send, started)
         try:
-            await self._admit(asked, scope)
-            door = DOORS.get(asked.path) if asked.method == "POST" else None
-            if door is None:
-                scope.setdefault("state", {}).update(asked=asked, caller=asked.caller)
-                await self.app(scope, receive, self._sender(asked, send, started))
-            else:
-                await self._send(send, asked, await door(self.service, asked), started, connection)
+            client = scope.get("client")
+            await self._admit(asked, client[0] if client else "unknown")
+            scope.setdefault("state", {}).update(asked=asked, caller=asked.caller)
+            await self.app(scope, receive, sending)
         except Left:
             started[:] = started or [499]
         except asyncio.CancelledError:
@@ -70,35 +117,19 @@ class Guard:
         except Exception as caught:
             error = caught
             if not started:
-                await _send_problem(problem_of(caught), self._sender(asked, send, started))
+                await _send_problem(problem_of(caught), sending)
         finally:
             connection.handling = None
             self.service.recorder.finished(asked, started[0] if started else 0, error)
 
-    async def _admit(self, asked: Asked, scope: Scope) -> None:
+    async def _admit(self, asked: Asked, client: str) -> None:
         service = self.service
         service.hosts.check(asked.said(b"host"))
         if asked.path in OPEN_PATHS:
             return
-        if client := scope.get("client"):
-            asked.client = client[0]
+        asked.client = client
         asked.caller = await service.access.caller(asked)
         service.pace.take(asked.caller or asked.client)
-
-    async def _send(self, send: Send, asked: Asked, reply: Reply, started: list[int], connection: Connection) -> None:
-        started.append(200)
-        named = asked.request_id.encode()
-        header = [
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(reply.body)),
-            *reply.model.header,
-            (b"x-prediction-id", named),
-            *self._always,
-            (b"x-request-id", named),
-        ]
-        connection.joining = True
-        await send({"type": "http.response.start", "status": 200, "headers": header})
-        await send({"type": "http.response.body", "body": reply.body})
 
     def _sender(self, asked: Asked, send: Send, started: list[int]) -> Callable[[Message], Any]:
         async def sending(message: Message) -> None:

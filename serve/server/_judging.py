@@ -21,19 +21,19 @@ from serve.server._schemas import ScoreRequest
 from serve.server._service import Service
 from serve.server._wire import JSON, checked_texts, media_type, parse_json, read_invocation
 
-__all__ = ["DOORS", "Reply", "invocations", "score"]
+__all__ = ["DOORS", "Judged", "invocations", "score"]
 
 _encode = msgspec.json.Encoder().encode
 
 
-class Reply(NamedTuple):
+class Judged(NamedTuple):
     """The body of a 200, and the version that gave it."""
 
     body: bytes
     model: ServedModel
 
 
-async def score(service: Service, asked: Asked) -> Reply:
+async def score(service: Service, asked: Asked) -> Judged:
     """Judge one text."""
     media_type(asked.said(b"content-type"), (JSON,))
     question = _question(await read_body(asked, service.limits))
@@ -45,20 +45,20 @@ async def score(service: Service, asked: Asked) -> Reply:
     told = _scored(answer, model, asked.request_id)
     if question.explain:
         told["explained_by"] = asked.explained_by
-    return Reply(_encode(told), model)
+    return Judged(_encode(told), model)
 
 
-async def invocations(service: Service, asked: Asked) -> Reply:
+async def invocations(service: Service, asked: Asked) -> Judged:
     """Judge texts by MLflow's scoring protocol; of several, the prediction id of row i is `<prediction_id>.<i>`."""
     question = read_invocation(await read_body(asked, service.limits), asked.said(b"content-type"))
     texts, asked.families = checked_texts(question.texts, service.limits), question.families
     model, answers = await service.judge(asked, texts, question.explain, question.precision)
     predictions = [_prediction(answer, question.explain) for answer in answers]
     told = {"predictions": predictions, "prediction_id": asked.request_id, "model": model.named}
-    return Reply(_encode(told), model)
+    return Judged(_encode(told), model)
 
 
-DOORS: dict[str, Callable[[Service, Asked], Awaitable[Reply]]] = {"/v1/score": score, "/invocations": invocations}
+DOORS: dict[str, Callable[[Service, Asked], Awaitable[Judged]]] = {"/v1/score": score, "/invocations": invocations}
 """The paths that judge; each is asked by POST."""
 
 

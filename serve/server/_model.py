@@ -6,12 +6,17 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import quote
 
 from homologate.errors import ModelError, RefusedError
 from homologate.scorer import Scorer
 from homologate.scoring import faults_as_errors, open_scorer
+from serve.http import header_lines
 
 __all__ = ["ServedModel", "open_model"]
+
+_PLAIN = " !#$&'()*+,/:;=?@[]^`{|}<>"
+"""What `quote` leaves as it is, besides letters, digits and `-._~`."""
 
 TOLERANCE = 1e-4
 """How far a probe's probability may be from the sigmoid of its shares; float32 rounding is below 1e-6."""
@@ -29,13 +34,14 @@ class ServedModel:
 
     @cached_property
     def headers(self) -> dict[str, str]:
-        """Which model answered, for every response."""
-        return {"X-Model-Name": self.name, "X-Model-Version": self.version, "X-Model-Digest": self.digest}
+        """Which model answered, for every response; what a header cannot hold is percent-encoded (RFC 3986)."""
+        told = {"X-Model-Name": self.name, "X-Model-Version": self.version, "X-Model-Digest": self.digest}
+        return {name: quote(value, _PLAIN) for name, value in told.items()}
 
     @cached_property
-    def header(self) -> list[tuple[bytes, bytes]]:
-        """The same as ASGI wants it."""
-        return [(name.lower().encode(), value.encode()) for name, value in self.headers.items()]
+    def header(self) -> bytes:
+        """The same as it is sent."""
+        return header_lines((name.lower().encode(), value.encode()) for name, value in self.headers.items())
 
     @cached_property
     def named(self) -> dict[str, str]:

@@ -50,8 +50,8 @@ class Finished(NamedTuple):
             "status": self.status,
             "ms": round(self.seconds * 1000, 2),
             "caller": asked.caller,
-            **asked.facts(),
         }
+        asked.tell(told)
         if self.error is not None:
             told["fault"] = type(getattr(self.error, "error", self.error)).__name__
         return told
@@ -81,7 +81,7 @@ class Recorder:
     def finished(self, asked: Asked, status: int, error: Exception | None) -> None:
         """Take one request, to be told soon."""
         finished = Finished(asked, status, time.perf_counter() - asked.begun, error)
-        del asked.receive  # it holds the body
+        del asked.receive, asked.whole  # the body
         self._waiting.append(finished)
         if finished.unforeseen:
             self.flush()

@@ -29,11 +29,13 @@ def run(
     def leaving() -> None:
         service.draining = True
 
+    app = create_app(service)
     http.run(
-        create_app(service),
+        app,
         listener,
         limits=service.limits,
         ready=lambda url: http.event("ready", url=url, model=service.model.facts()),
+        doors=app,
         leaving=leaving,
         beside=[watch.run for watch in watches],
         tls=tls,

@@ -84,6 +84,8 @@ def _plain(value: str) -> str:
 
 
 class _Incoming:
+    whole: bytes | None = None
+
     def __init__(self, request: Request) -> None:
         self.receive, self._headers = request.receive, request.headers
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import timeit
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,11 @@ import pytest
 from loopback.scoring import TEXTS, Server
 
 from homologate.model_directory import build
+from homologate.scorer import Scorer
 
 __all__ = ["TEXTS", "Server"]
+
+DETOUR_SECONDS = 0.25
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +42,7 @@ def other_directory(remade: Callable[..., Path]) -> Path:
 @pytest.fixture(scope="session")
 def slow_directory(remade: Callable[..., Path]) -> Path:
     """The tiny model with a detour of a quarter of a second in its graph: truthful answers, slowly given."""
-    return remade("slow", lambda onnx: _slow_down(onnx / "model.onnx"))
+    return remade("slow", _slow_down)
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +73,18 @@ def _write_facts(onnx: Path, **changed: Any) -> None:
     (onnx / "scorer.json").write_text(json.dumps(facts | changed, indent=7))
 
 
-def _slow_down(file: Path) -> None:
+def _slow_down(onnx: Path) -> None:
+    """Make the detour as long as it must be on this machine, whatever it computes in a second."""
+    file, turns = onnx / "model.onnx", 100
+    quick = file.read_bytes()
+    _add_detour(file, turns)
+    scorer = Scorer(onnx)
+    took = min(timeit.repeat(lambda: scorer.answer(TEXTS[0]), number=1, repeat=3))
+    file.write_bytes(quick)
+    _add_detour(file, round(turns * DETOUR_SECONDS / took))
+
+
+def _add_detour(file: Path, turns: int) -> None:
     """Let the probability wait for a loop of matrix products whose result it is multiplied out of."""
     import numpy as np
     import onnx
@@ -81,7 +96,7 @@ def _slow_down(file: Path) -> None:
     graph.initializer.extend(
         [
             seed,
-            numpy_helper.from_array(np.array(150, dtype=np.int64), "detour_times"),
+            numpy_helper.from_array(np.array(turns, dtype=np.int64), "detour_times"),
             numpy_helper.from_array(np.array(True), "detour_on"),
             numpy_helper.from_array(np.array(0.0, dtype=np.float32), "detour_nothing"),
         ]

@@ -16,6 +16,7 @@ from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 from homologate_collector import MOST_COMPONENT, Judge, Privacy, Record, pairs
 from homologate_scorer import InputFault, Scorer, ScorerFault
@@ -28,6 +29,9 @@ __all__ = ["Service"]
 
 MOST_BYTES = 65_536
 MOST_CHARACTERS = 20_000
+PLAIN = " !#$&'()*+,/:;=?@[]^`{|}<>"
+"""What a header holds as it is, besides letters, digits and `-._~`; the rest is percent-encoded."""
+
 WAITING = 32
 """Questions that wait for a core; more are answered 429."""
 
@@ -177,7 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, status: int, content: dict[str, Any], headers: dict[str, str] | None = None) -> None:
         data = json.dumps(content, ensure_ascii=False).encode()
         facts = self.server.model_facts()
-        named = {"X-Model-Name": facts["name"], "X-Model-Version": facts["version"], "X-Model-Digest": facts["digest"]}
+        named = {f"X-Model-{name.title()}": quote(facts[name], PLAIN) for name in ("name", "version", "digest")}
         self.send_response(status)
         for name, value in {
             "Content-Type": "application/json; charset=utf-8",
