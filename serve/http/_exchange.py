@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Collection
 from typing import Any, NamedTuple, Protocol
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 __all__ = ["Connection", "Doors", "Exchange", "Reply"]
 
@@ -53,18 +53,32 @@ class Doors(Protocol):
         """The reply, or None where the client is gone. Must not raise."""
 
 
-class Exchange(RequestResponseCycle):
+class Exchange:
     """A question and its reply, in the place of uvicorn's own cycle.
 
     Attributes:
         path: the door.
+        header: names in lower case.
         client: the address it came from.
         connection: its connection.
     """
 
-    def __init__(self, path: str, connection: Connection, client: str, **named: Any) -> None:
-        super().__init__(**named)
-        self.path, self.connection, self.client = path, connection, client
+    def __init__(
+        self,
+        path: str,
+        header: list[tuple[bytes, bytes]],
+        client: str,
+        connection: Connection,
+        protocol: HttpToolsProtocol,
+        *,
+        keep_alive: bool,
+    ) -> None:
+        self.path, self.header, self.client, self.connection = path, header, client, connection
+        self._protocol, self._expected = protocol, protocol.expect_100_continue
+        # What the protocol asks of a cycle, and tells it:
+        self.keep_alive, self.message_event = keep_alive, asyncio.Event()
+        self.body, self.more_body = bytearray(), True
+        self.disconnected = self.response_complete = False
 
     def take_whole(self) -> bytes | None:
         """The body, once, where it came in one piece with the header, as short ones do; else it is to be received."""
@@ -73,34 +87,42 @@ class Exchange(RequestResponseCycle):
         whole, self.body = bytes(self.body), bytearray()
         return whole
 
+    async def receive(self) -> dict[str, Any]:
+        """The next piece of the body, as ASGI tells it."""
+        if self._expected:
+            self._protocol.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._expected = False
+        self._protocol.flow.resume_reading()
+        await self.message_event.wait()
+        self.message_event.clear()
+        if self.disconnected:
+            return {"type": "http.disconnect"}
+        piece, self.body = bytes(self.body), bytearray()
+        return {"type": "http.request", "body": piece, "more_body": self.more_body}
+
     async def run_asgi(self, app: Any) -> None:
-        """Let the doors, `app`, answer, and send it."""
-        self.flow.resume_reading()  # or a client that leaves is not seen to leave
-        self.connection.handling = asyncio.current_task()
+        """Let the doors, `app`, answer, and send it. The name is uvicorn's."""
+        protocol = self._protocol
+        protocol.flow.resume_reading()  # or a client that leaves is not seen to leave
         try:
             reply: Reply | None = await app.answer(self)
         except Exception as error:
-            self.logger.error("a door failed", exc_info=error)
-            self.transport.close()
+            protocol.logger.error("a door failed", exc_info=error)
+            protocol.transport.close()
             return
         finally:
             self.connection.handling = None
         if reply is None or self.disconnected:
             return
-        self.response_started = True
-        await self._write(reply)
+        if protocol.flow.write_paused:
+            await protocol.flow.drain()
+        self.keep_alive &= not reply.close
+        ending = b"" if self.keep_alive or reply.close else b"connection: close\r\n"
+        always = [b"%s: %s\r\n" % field for field in protocol.server_state.default_headers]
+        protocol.transport.write(
+            b"".join([STATUS_LINE[reply.status], *always, ending, reply.header, b"\r\n", reply.body])
+        )
         self.response_complete = True
-        self.message_event.set()
         if not self.keep_alive:
-            self.transport.close()
-        self.on_response()
-
-    async def _write(self, reply: Reply) -> None:
-        if self.flow.write_paused:
-            await self.flow.drain()
-        lines = [b"%s: %s\r\n" % line for line in self.default_headers]
-        if reply.close:
-            self.keep_alive = False
-        elif not self.keep_alive:
-            lines.append(b"connection: close\r\n")
-        self.transport.write(b"".join([STATUS_LINE[reply.status], *lines, reply.header, b"\r\n", reply.body]))
+            protocol.transport.close()
+        protocol.on_response_complete()

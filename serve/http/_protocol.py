@@ -69,38 +69,32 @@ class PatientProtocol(HttpToolsProtocol):
                 self._refuse(Problem(431, DataError("the header is too long", place="header", legal=legal), close=True))
 
     def on_message_begin(self) -> None:
-        super().on_message_begin()
+        self.url, self.headers, self.expect_100_continue = b"", [], False
         self._heading, self._header_bytes = True, 0
-        self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]
 
     def on_headers_complete(self) -> None:
         self._heading = False
         path = self._door()
-        if path is None or self._doors is None:
+        if path is None:
+            self._describe()
             super().on_headers_complete()
             return
-        before = self.cycle
-        self.cycle = exchange = Exchange(
-            path,
-            self._connection,
-            self.client[0] if self.client else "unknown",
-            scope=self.scope,
-            transport=self.transport,
-            flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=self.access_log,
-            default_headers=self.server_state.default_headers,
-            message_event=asyncio.Event(),
-            expect_100_continue=self.expect_100_continue,
-            keep_alive=self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive(),
-            on_response=self.on_response_complete,
-        )
-        if before is None or before.response_complete:
-            self._start_asgi_task(exchange, self._doors)  # type: ignore[arg-type]
+        client = self.client[0] if self.client else "unknown"
+        keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
+        exchange = Exchange(path, self.headers, client, self._connection, self, keep_alive=keep_alive)
+        free, self.cycle = not self._busy(), exchange  # type: ignore[assignment]
+        if free:
+            self._start_asgi_task(exchange, self._doors)
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((exchange, self._doors))  # type: ignore[arg-type]
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        task = self.loop.create_task(cycle.run_asgi(app))
+        if isinstance(cycle, Exchange):
+            self._connection.handling = task
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     def on_response_complete(self) -> None:
         """As uvicorn, without its timer: `_look` ends idle connections too."""
@@ -123,6 +117,14 @@ class PatientProtocol(HttpToolsProtocol):
         path = httptools.parse_url(self.url).path.decode("ascii")
         path = unquote(path) if "%" in path else path
         return path if path in self._doors.paths else None
+
+    def _describe(self) -> None:
+        """Describe the request as ASGI does: uvicorn begins with that, but not every request is described."""
+        url, header, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers.extend(header)
+        self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]
 
     def _busy(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete

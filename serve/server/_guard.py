@@ -64,8 +64,9 @@ class Guard:
 
     async def answer(self, exchange: Exchange) -> Reply | None:
         """Answer a question to one of the doors; None where the client is gone."""
-        header, receive = exchange.scope["headers"], exchange.receive
-        asked = Asked("POST", exchange.path, header, receive, _name(), exchange.take_whole())  # type: ignore[arg-type]
+        receive, whole = exchange.receive, exchange.take_whole()
+        asked = Asked("POST", exchange.path, exchange.header, receive, _name(), whole)
+        del whole  # the traceback of a fault would keep it
         finished = self.service.recorder.finished
         try:
             await self._admit(asked, exchange.client)

@@ -12,6 +12,7 @@ from homologate.errors import ModelError, RefusedError
 from homologate.scorer import Scorer
 from homologate.scoring import faults_as_errors, open_scorer
 from serve.http import header_lines
+from serve.server._pages import huge_pages
 
 __all__ = ["ServedModel", "open_model"]
 
@@ -92,6 +93,7 @@ def open_model(
         )
     scorer = open_scorer(directory, precision, threads=1)
     _probe(scorer, directory)
+    huge_pages()
     return ServedModel(scorer, name, version, digest, reference)
 
 

@@ -68,7 +68,7 @@ class Question:
 
     def __init__(self, path: str, body: bytes) -> None:
         self.path, self._body, self.connection = path, body, Connection()
-        self.scope = {"headers": [(b"host", b"localhost"), (b"content-type", b"application/json")]}
+        self.header = [(b"host", b"localhost"), (b"content-type", b"application/json")]
 
     async def receive(self) -> Any:
         raise AssertionError("the body is here")
