@@ -54,12 +54,15 @@ def test_a_question_no_thread_was_free_for_is_503(serve: Callable[..., Any], slo
     assert server.stop() == 0
 
 
-def test_work_stops_when_the_client_leaves(busy: Any) -> None:
+@pytest.mark.parametrize(
+    "before", [b"", b"GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n"], ids=["alone", "after a page"]
+)
+def test_work_stops_when_the_client_leaves(busy: Any, before: bytes) -> None:
     body = b'{"inputs": [' + b", ".join([b'"%s"' % TEXT.encode()] * 160) + b'], "params": {"explain": true}}'
     left = busy.metric("homologate_clients_left_total")
     with socket.create_connection(("127.0.0.1", urlsplit(busy.url).port), timeout=5) as wire:
         head = b"POST /invocations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        wire.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        wire.sendall(before + head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
         time.sleep(0.3)
     deadline = time.monotonic() + 15
     while busy.metric("homologate_outstanding") > 0 and time.monotonic() < deadline:
