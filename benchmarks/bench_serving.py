@@ -178,4 +178,4 @@ def bare_p99(scorer: Scorer, asked: list[str]) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 9))
+    sys.exit(main(*map(int, sys.argv[1:2])))

@@ -20,7 +20,7 @@ class Connection:
     """What a handler and its connection know of each other.
 
     Attributes:
-        handling: the task that handles.
+        handling: the task that handles, or the last that did.
         left: whether the client went away.
     """
 
@@ -110,8 +110,6 @@ class Exchange:
             protocol.logger.error("a door failed", exc_info=error)
             protocol.transport.close()
             return
-        finally:
-            self.connection.handling = None
         if reply is None or self.disconnected:
             return
         if protocol.flow.write_paused:

@@ -100,7 +100,7 @@ class Guard:
             return
         asked = Asked(scope["method"], scope["path"], scope["headers"], receive, _name())
         connection = scope.get("extensions", {}).get(CONNECTION) or Connection()
-        connection.handling = mine = asyncio.current_task()
+        connection.handling = asyncio.current_task()
         started: list[int] = []
         error: Exception | None = None
         sending = self._sender(asked, send, started)
@@ -120,8 +120,6 @@ class Guard:
             if not started:
                 await _send_problem(problem_of(caught), sending)
         finally:
-            if connection.handling is mine:  # and not the next, which was waiting behind
-                connection.handling = None
             self.service.recorder.finished(asked, started[0] if started else 0, error)
 
     async def _admit(self, asked: Asked, client: str) -> None:

@@ -154,7 +154,7 @@ class Pool:
         jobs: list[_Job] = []
         try:
             if len(texts) == 1:
-                answers = await self._one(partial(scorer.answers, texts, explain), jobs, deadline)
+                answers = await self._run(partial(scorer.answers, texts, explain), jobs, deadline)
             else:
                 async with asyncio.timeout(deadline):
                     answers = await self._many(scorer, texts, explain, jobs)
@@ -176,20 +176,6 @@ class Pool:
         job = _Job(partial(scorer.answers, texts), self._loop.create_future(), counted=False)
         self._jobs.put(job)
         return Ran(await job.result, job.seconds)
-
-    async def _one(self, work: Callable[[], list[Answer]], jobs: list[_Job], deadline: float) -> list[Answer]:
-        """Run one piece of work; a bare timer costs a fifth of `asyncio.timeout`, and this is every short question."""
-        job = self._put(work, jobs, brief=True)
-        assert self._loop is not None  # noqa: S101 (started with the server)
-        late = self._loop.call_later(deadline, job.late)
-        try:
-            answers: list[Answer] = await job.result
-        except (asyncio.CancelledError, TimeoutError):
-            job.cancelled = True
-            raise
-        finally:
-            late.cancel()
-        return answers
 
     async def _many(self, scorer: Scorer, texts: Sequence[str], explain: bool, jobs: list[_Job]) -> list[Answer]:
         found: list[Answer | None] = [None] * len(texts)
@@ -216,22 +202,25 @@ class Pool:
             raise faults.exceptions[0] from None
         return [answer for answer in found if answer is not None]
 
-    async def _run(self, work: Callable[[], list[Answer]], jobs: list[_Job]) -> list[Answer]:
-        job = self._put(work, jobs)
-        try:
-            answers: list[Answer] = await job.result
-        except asyncio.CancelledError:
-            job.cancelled = True
-            raise
-        return answers
-
-    def _put(self, work: Callable[[], list[Answer]], jobs: list[_Job], *, brief: bool = False) -> _Job:
+    async def _run(
+        self, work: Callable[[], list[Answer]], jobs: list[_Job], within: float | None = None
+    ) -> list[Answer]:
+        """Run one piece of work; of one text, `within` seconds: a bare timer costs a fifth of `asyncio.timeout`."""
         assert self._loop is not None  # noqa: S101 (started with the server)
-        job = _Job(work, self._loop.create_future(), brief=brief)
+        job = _Job(work, self._loop.create_future(), brief=within is not None)
+        late = None if within is None else self._loop.call_later(within, job.late)
         jobs.append(job)
         self.outstanding += 1
         self._jobs.put(job)
-        return job
+        try:
+            answers: list[Answer] = await job.result
+        except (asyncio.CancelledError, TimeoutError):
+            job.cancelled = True
+            raise
+        finally:
+            if late is not None:
+                late.cancel()
+        return answers
 
     def _work(self) -> None:
         while (job := self._next()) is not None:
